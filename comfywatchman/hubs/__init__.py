@@ -1,0 +1,1 @@
+"""Hubs: sites that publish models, each behind one protocol."""

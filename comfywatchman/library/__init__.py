@@ -1,0 +1,1 @@
+"""The library: model files under all roots of this installation."""

@@ -1,0 +1,1 @@
+"""Transfers: bytes from a URL to a verified file under its final name."""

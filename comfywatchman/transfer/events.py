@@ -1,0 +1,78 @@
+"""What a transfer tells while it runs, and what it ends as."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ..catalog import Json
+from ..digest import Digest
+from ..errors import WatchmanError
+from ..plan import Transfer
+
+
+class State(StrEnum):
+    """The states of a transfer."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    PAUSED = "paused"
+    VERIFIED = "verified"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    SKIPPED = "skipped"  # same content was already there
+
+
+class Verification(StrEnum):
+    """What a finished file was checked against."""
+
+    DIGEST = "digest"  # equals the digest the hub publishes
+    SIZE = "size"  # size equals the hub's record and the structure fits the file exactly
+    STRUCTURE = "structure"  # the structure fits the file exactly
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a transfer is. `size` is None until known; `note` says what it waits for."""
+
+    transfer: Transfer
+    state: State
+    done: int = 0
+    size: int | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a transfer ended. `path` is where the file lies below the root; it may have a second name."""
+
+    transfer: Transfer
+    state: State
+    path: str
+    verification: Verification = Verification.NONE
+    digests: tuple[Digest, ...] = ()
+    size: int | None = None
+    seconds: float = 0.0
+    error: WatchmanError | None = None
+
+    def to_dict(self) -> dict[str, Json]:
+        """The transfer object of `comfywatchman.fetch/1`."""
+        error: dict[str, Json] | None = {**self.error.to_dict()} if self.error else None
+        return {
+            "folder": self.transfer.folder,
+            "path": self.path,
+            "root": self.transfer.root,
+            "size": self.size,
+            "digests": [str(d) for d in self.digests],
+            "url": self.transfer.source.url,
+            "state": self.state.value,
+            "verification": self.verification.value,
+            "seconds": round(self.seconds, 3),
+            "error": error,
+        }
+
+
+Listener = Callable[[Progress], None]
+Authorize = Callable[[str], Mapping[str, str]]

@@ -1,0 +1,1 @@
+"""Workflows: reading them, and finding what model files they name."""

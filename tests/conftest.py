@@ -1,0 +1,17 @@
+"""Fixtures for all tests. The first import binds the inner package before pytest touches the root."""
+
+from pathlib import Path
+
+import pytest
+
+import comfywatchman as comfywatchman
+
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Labelled workflows and recorded hub answers beside the checkout; skips visibly without them."""
+    if not SHARED.is_dir():
+        pytest.skip("no shared/data beside this checkout")
+    return SHARED
