@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..catalog import Json
 from ..digest import Digest
 
 
@@ -26,6 +27,20 @@ class Reference:
     url: str | None = None
     digest: Digest | None = None
     active: bool = True
+
+    def to_dict(self) -> dict[str, Json]:
+        """The REFERENCE object of the JSON documents, without its resolution."""
+        return {
+            "node_id": self.node_id,
+            "node_type": self.node_type,
+            "input": self.input_name,
+            "folder": self.folder,
+            "other_folders": list(self.other_folders),
+            "name": self.name,
+            "active": self.active,
+            "url": self.url,
+            "digest": str(self.digest) if self.digest else None,
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
