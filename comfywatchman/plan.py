@@ -264,9 +264,17 @@ def _transfer_of(found: Found, target: Callable[[str], str], policy: Policy) -> 
             policy=policy,
             references=(reference,),
         )
+        transfer = replace(transfer, source=_with_digest(transfer.source, reference))
     except (UnsafePath, UnknownFolder) as fault:
         return Open(reference=reference, state="refused", reason=fault.message)
     return transfer
+
+
+def _with_digest(file: RemoteFile, reference: Reference) -> RemoteFile:
+    """The file, checked against the workflow's digest where its hub publishes none."""
+    if reference.digest is None or any(d.identifies for d in file.digests):
+        return file
+    return replace(file, digests=(*file.digests, reference.digest))
 
 
 def _path_for(reference: Reference, file: RemoteFile) -> str:
