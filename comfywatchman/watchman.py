@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -60,7 +60,7 @@ class Report:
 
     path: str
     format: str | None = None
-    survey: Survey = Survey(references=())
+    survey: Survey = field(default_factory=lambda: Survey(references=()))
     resolutions: tuple[Resolution, ...] = ()
     error: WatchmanError | None = None
 

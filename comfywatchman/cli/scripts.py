@@ -28,7 +28,8 @@ set -eu
 fetch() { # token url target sha256
   if [ -e "$3" ]; then echo "already there: $3"; return; fi
   mkdir -p "$(dirname "$3")"
-  curl --fail --location --retry 3 --proto =https,http --output "$3.part" ${1:+--header "Authorization: Bearer $1"} "$2"
+  curl --fail --location --retry 3 --proto =https,http --output "$3.part" \\
+    ${1:+--header "Authorization: Bearer $1"} "$2"
   if [ -n "$4" ]; then echo "$4  $3.part" | sha256sum --check --quiet -; fi
   mv -n "$3.part" "$3"
 }
