@@ -151,9 +151,7 @@ def _locations(iloc: Span) -> Iterator[tuple[int, int, list[tuple[int, int]]]]:
         base, extent_count = iloc.uint(at, base_size), iloc.uint(at + base_size, 2)
         at += base_size + 2
         if extent_count > _EXTENTS_LIMIT:
-            raise InvalidWorkflow(
-                f"an item of it has {extent_count} extents, more than {_EXTENTS_LIMIT}", hint=""
-            )
+            raise InvalidWorkflow(f"an item of it has {extent_count} extents, more than {_EXTENTS_LIMIT}")
         extents = []
         for _ in range(extent_count):
             begin = base + iloc.uint(at + index_size, offset_size)
