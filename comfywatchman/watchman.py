@@ -1,8 +1,8 @@
 """The verbs: inspect, resolve, plan, fetch, describe, search.
 
-    watchman = Watchman(roots=roots, hubs=(civitai, huggingface), known=known, queue=queue)
-    reports = watchman.resolve(paths)
-    plan = watchman.plan(resolution for report in reports for resolution in report.resolutions)
+    watchman = Watchman(roots=roots, hubs=(civitai, huggingface), known=known)
+    answer = watchman.resolve(paths)
+    plan = watchman.plan(answer.resolutions)
     outcomes = watchman.fetch(plan.transfers, listener=print)
 
 Faces read input, call one verb and show the answer.
@@ -37,7 +37,9 @@ from .library.scan import scan_files
 from .plan import Plan, Policy, Transfer, make_plan, make_transfer
 from .resolution import Evidence, LocalMatch, Placement, Resolution, resolve
 from .transfer.events import Listener, Outcome, State
-from .transfer.queue import Queue
+from .transfer.guard import Guard
+from .transfer.limits import Limits
+from .transfer.queue import preflight, run
 from .workflow.document import read_workflow
 from .workflow.loaders import Loaders
 from .workflow.references import Reference, Survey, find_references
@@ -46,7 +48,9 @@ from .workflow.references import Reference, Survey, find_references
 class Memory(KnownModels, Protocol):
     """A known-models table that also keeps what this installation has verified."""
 
-    def remember(self, file: RemoteFile, *, folder: str, name: str, digest: Digest, size: int) -> None:
+    def remember(
+        self, file: RemoteFile, *, folder: str, digests: tuple[Digest, ...], size: int, name: str | None
+    ) -> None:
         """Keep where a verified file came from."""
 
 
@@ -106,18 +110,20 @@ class Watchman:
     def __init__(
         self,
         *,
-        roots: Roots,
+        roots: Roots | None,
         hubs: Sequence[Hub] = (),
         known: Memory,
-        queue: Queue,
         policy: Policy | None = None,
+        guard: Guard | None = None,
+        limits: Limits | None = None,
         loaders: Loaders | None = None,
     ) -> None:
-        self._roots = roots
+        self._given_roots = roots
         self._hubs = tuple(hubs)
         self._known = known
-        self._queue = queue
         self._policy = policy or Policy()
+        self._guard = guard or Guard()
+        self._limits = limits or Limits()
         self._loaders = loaders or Loaders()
 
     def inspect(self, paths: Sequence[Path]) -> Answer:
@@ -180,14 +186,28 @@ class Watchman:
     ) -> list[Outcome]:
         """Bring files, verify and publish them, and remember where they came from.
 
-        Raises:
-            TransferError: the preflight says that the whole cannot work (space, rights).
+        One outcome each, in the same order. What the preflight finds impossible (room, rights, clashes)
+        fails before the first byte and keeps nothing else.
         """
-        outcomes = self._queue.run(transfers, authorize=self._authorize, listener=listener, stop=stop)
-        for outcome in outcomes:
-            if outcome.state is State.VERIFIED:
-                self._remember(outcome)
-        return outcomes
+        roots = tuple(str(root.path) for root in self._roots)
+        doomed = {
+            id(transfer): problem.error
+            for problem in preflight(transfers, limits=self._limits, roots=roots)
+            for transfer in problem.transfers
+        }
+        ran = run(
+            [transfer for transfer in transfers if id(transfer) not in doomed],
+            authorize=self._authorize,
+            listener=listener,
+            stop=stop,
+            limits=self._limits,
+            guard=self._guard,
+            roots=roots,
+        )
+        for outcome in ran:
+            self._remember(outcome)
+        rest = iter(ran)
+        return [_failed(t, doomed[id(t)]) if id(t) in doomed else next(rest) for t in transfers]
 
     def describe(self, subject: str) -> Description:
         """What a model is, by a file here, a link, an id, an AIR or a digest.
@@ -220,6 +240,12 @@ class Watchman:
             except HubError as fault:
                 faults.append(fault)
         return Listing(models=tuple(models), faults=tuple(faults))
+
+    @property
+    def _roots(self) -> Roots:
+        if self._given_roots is None:
+            raise NoComfyUI("this needs a ComfyUI or a models folder, and none was given")
+        return self._given_roots
 
     def _index(self) -> LocalIndex:
         return LocalIndex(scan_files(self._roots))
@@ -267,12 +293,18 @@ class Watchman:
         return str(self._roots.target(folder))
 
     def _remember(self, outcome: Outcome) -> None:
-        digest = next((d for d in outcome.digests if d.algorithm == "sha256"), None)
-        if digest is None or outcome.size is None:
+        """Keep the source of a verified file that a digest identifies."""
+        if outcome.state is not State.VERIFIED or outcome.size is None:
+            return
+        if not any(digest.identifies for digest in outcome.digests):
             return
         transfer = outcome.transfer
         self._known.remember(
-            transfer.source, folder=transfer.folder, name=transfer.path, digest=digest, size=outcome.size
+            transfer.source,
+            folder=transfer.folder,
+            digests=outcome.digests,
+            size=outcome.size,
+            name=transfer.path,
         )
 
 
@@ -295,6 +327,10 @@ def _decide(reference: Reference, local: Sequence[LocalMatch], cases: Mapping[Qu
     if case is None or not reference.active:
         return resolve(reference, local=local)
     return resolve(reference, local=local, remote=case.candidates, searched=tuple(case.searched))
+
+
+def _failed(transfer: Transfer, error: WatchmanError) -> Outcome:
+    return Outcome(transfer=transfer, state=State.FAILED, path=transfer.path, error=error)
 
 
 def _is_here(matches: Sequence[LocalMatch]) -> bool:
