@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -351,11 +352,11 @@ def test_remember(tmp_path: Path) -> None:
     """What was fetched is known at once and in the next process, with its digest, size and commit."""
     known = Known(tmp_path / "new" / "home", shipped=tmp_path / "none")
     assert known.find([reference("vae", "sub/x.pt")]) == [()]
-    known.remember(FETCHED, folder="vae", name="sub/x.pt", digests=(A, B), size=7)
+    known.remember(FETCHED, folder="vae", name="sub/x.pt", digest=A, size=7)
     for one in (known, Known(tmp_path / "new" / "home", shipped=tmp_path / "none")):
         [[found]] = one.find([reference("vae", "sub/x.pt")])
         assert found.evidence is Evidence.KNOWN
-        assert (found.file.url, found.file.digests, found.file.size) == (FETCHED.url, (A, B), 7)
+        assert (found.file.url, found.file.digests, found.file.size) == (FETCHED.url, (A,), 7)
         assert found.file.revision == "1" * 40
     assert [path.name for path in (tmp_path / "new" / "home").iterdir()] == [VERIFIED_NAME]
 
@@ -363,12 +364,16 @@ def test_remember(tmp_path: Path) -> None:
 def test_remember_again(tmp_path: Path) -> None:
     """The same content in the same place replaces its memory; other content stands beside it."""
     known = Known(tmp_path, shipped=tmp_path / "none")
-    known.remember(FETCHED, folder="vae", digests=(A,), size=7)
+    known.remember(FETCHED, folder="vae", name="x.pt", digest=A, size=7)
     known.remember(
-        replace(FETCHED, url="https://example.org/x.pt", hub="web"), folder="vae", digests=(A,), size=7
+        replace(FETCHED, url="https://example.org/x.pt", hub="web"),
+        folder="vae",
+        name="x.pt",
+        digest=A,
+        size=7,
     )
     assert [word for word, _ in told(known, reference("vae", "x.pt"))] == ["known"]
-    known.remember(FETCHED, folder="vae", digests=(B,), size=8)
+    known.remember(FETCHED, folder="vae", name="x.pt", digest=B, size=8)
     assert len(told(known, reference("vae", "x.pt"))) == 2
 
 
@@ -386,7 +391,7 @@ def test_remember_again(tmp_path: Path) -> None:
 def test_remember_from_a_mirror(tmp_path: Path, file: RemoteFile, url: str) -> None:
     """What came through a mirror or a stand-in is remembered at the hub itself."""
     known = Known(tmp_path, shipped=tmp_path / "none")
-    known.remember(file, folder="vae", digests=(A,), size=7)
+    known.remember(file, folder="vae", name="x.pt", digest=A, size=7)
     assert known.find([reference("vae", "x.pt")])[0][0].file.url == url
 
 
@@ -396,7 +401,7 @@ def test_damaged_memory(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Non
     known = Known(tmp_path, shipped=tmp_path / "none")
     assert known.find([reference("vae", "x.pt")]) == [()]
     assert VERIFIED_NAME in caplog.text
-    known.remember(FETCHED, folder="vae", digests=(A,), size=7)
+    known.remember(FETCHED, folder="vae", name="x.pt", digest=A, size=7)
     assert len(Known(tmp_path, shipped=tmp_path / "none").find([reference("vae", "x.pt")])[0]) == 1
 
 
@@ -404,7 +409,7 @@ def test_memory_that_cannot_be_written(tmp_path: Path, caplog: pytest.LogCapture
     """Where nothing can be written, the file is still known for now and nothing is left behind."""
     (tmp_path / VERIFIED_NAME).mkdir()
     known = Known(tmp_path, shipped=tmp_path / "none")
-    known.remember(FETCHED, folder="vae", digests=(A,), size=7)
+    known.remember(FETCHED, folder="vae", name="x.pt", digest=A, size=7)
     assert len(known.find([reference("vae", "x.pt")])[0]) == 1
     assert "cannot write" in caplog.text
     assert [path.name for path in tmp_path.iterdir()] == [VERIFIED_NAME]
@@ -415,7 +420,7 @@ def test_remember_from_threads(tmp_path: Path) -> None:
     known = Known(tmp_path, shipped=tmp_path / "none")
     with ThreadPoolExecutor(8) as pool:
         for number in range(24):
-            pool.submit(known.remember, FETCHED, folder="vae", name=f"{number}.pt", digests=(A,), size=7)
+            pool.submit(known.remember, FETCHED, folder="vae", name=f"{number}.pt", digest=A, size=7)
     asked = [reference("vae", f"{number}.pt") for number in range(24)]
     assert all(Known(tmp_path, shipped=tmp_path / "none").find(asked))
 
@@ -569,6 +574,13 @@ def test_table_round_trip() -> None:
     text = format_table(reversed(entries), source="a test")
     assert parse_table(text, strict=True) == ("a test", entries)
     assert parse_table(format_table((), source=""), strict=True) == ("", ())
+
+
+def test_example_of_the_documentation() -> None:
+    """The table shown in the reference is one."""
+    page = Path(__file__).resolve().parents[1] / "docs" / "reference" / "known-models.md"
+    [example] = re.findall(r"```json\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    assert len(parse_table(example, strict=True)[1]) == 2
 
 
 def test_table_of_a_foreign_schema() -> None:

@@ -80,20 +80,12 @@ class Known:
         """
         return [self._find_one(reference) for reference in references]
 
-    def remember(
-        self,
-        file: RemoteFile,
-        *,
-        folder: str,
-        digests: tuple[Digest, ...],
-        size: int,
-        name: str | None = None,
-    ) -> None:
+    def remember(self, file: RemoteFile, *, folder: str, name: str, digest: Digest, size: int) -> None:
         """Keep where a fetched and verified file came from. `name` is its place below the folder.
 
         The memory is a convenience: when it cannot be written, that is logged and nothing else fails.
         """
-        entry = make_entry(folder, name or file.name, _home_address(file), digests=digests, size=size)
+        entry = make_entry(folder, name, _home_address(file), digests=(digest,), size=size)
         with self._writing:
             path = self._home / VERIFIED_NAME
             kept = [old for old in _read_gently(path)[1] if _identity(old) != _identity(entry)]
