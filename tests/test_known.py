@@ -386,6 +386,10 @@ def test_remember_again(tmp_path: Path) -> None:
             "https://civitai.com/api/download/models/5?fileId=7",
         ),
         (RemoteFile(hub="web", name="x.pt", url="http://host:1/x.pt"), "http://host:1/x.pt"),
+        (
+            replace(FETCHED, url="http://host/hf/o/r/resolve/main/x.pt"),
+            "http://host/hf/o/r/resolve/main/x.pt",
+        ),
     ],
 )
 def test_remember_from_a_mirror(tmp_path: Path, file: RemoteFile, url: str) -> None:
@@ -393,6 +397,13 @@ def test_remember_from_a_mirror(tmp_path: Path, file: RemoteFile, url: str) -> N
     known = Known(tmp_path, shipped=tmp_path / "none")
     known.remember(file, folder="vae", name="x.pt", digest=A, size=7)
     assert known.find([reference("vae", "x.pt")])[0][0].file.url == url
+
+
+def test_remember_what_has_no_address(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A file without a usable address is not remembered, and that is no error."""
+    Known(tmp_path).remember(replace(FETCHED, url="x:y"), folder="vae", name="x.pt", digest=A, size=7)
+    assert "cannot remember" in caplog.text
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_damaged_memory(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

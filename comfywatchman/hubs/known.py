@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from ..air import parse_link
 from ..catalog import RemoteFile
 from ..digest import Digest, match_digests
 from ..errors import InputError, InvalidSettings
@@ -85,7 +86,11 @@ class Known:
 
         The memory is a convenience: when it cannot be written, that is logged and nothing else fails.
         """
-        entry = make_entry(folder, name, _home_address(file), digests=(digest,), size=size)
+        try:
+            entry = make_entry(folder, name, _home_address(file), digests=(digest,), size=size)
+        except InputError as fault:
+            _log.warning("cannot remember where %s came from: %s", file.name, fault)
+            return
         with self._writing:
             path = self._home / VERIFIED_NAME
             kept = [old for old in _read_gently(path)[1] if _identity(old) != _identity(entry)]
@@ -185,8 +190,8 @@ def _identity(entry: Entry) -> tuple[str, str, str, tuple[Digest, ...]]:
 
 def _home_address(file: RemoteFile) -> str:
     """The address at the hub itself, where it was fetched through a mirror or a stand-in."""
-    host = _HOMES.get(file.hub)
-    return file.url if host is None else urlsplit(file.url)._replace(scheme="https", netloc=host).geturl()
+    home = urlsplit(file.url)._replace(scheme="https", netloc=_HOMES.get(file.hub, "")).geturl()
+    return home if parse_link(home) else file.url
 
 
 def _stamp(folder: Path) -> str:
