@@ -3,8 +3,12 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 import comfywatchman as comfywatchman
+
+settings.register_profile("shared machine", deadline=None)  # a busy CPU is no fault of the code
+settings.load_profile("shared machine")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
