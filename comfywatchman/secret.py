@@ -16,10 +16,7 @@ from typing import Final
 _HIDDEN: Final = "***"
 
 # The names of query parameters, headers and JSON keys that carry secrets.
-_NAMES: Final = "|".join((
-    r"[\w-]*token", r"(?:api|access|secret)[_-]?key", "authorization", r"x-amz-(?:signature|credential)",
-    "signature", "policy",
-))  # fmt: skip
+_NAMES: Final = r"[\w-]*token|(?:api|access|secret)[_-]?key|x-amz-\w+|authorization|signature|policy"
 _PATTERNS: Final = tuple(
     (re.compile(pattern, re.IGNORECASE), replacement)
     for pattern, replacement in (

@@ -30,6 +30,8 @@ _GENERIC: Final = re.compile(
     r"(?:[._-](?:fp32|fp16|bf16|fp8|ema|non_ema|fp8_e4m3fn))*(?:-\d{5}-of-\d{5})?"
 )
 
+_ODD: Final = re.compile(r"(?:^|/)(?:/|\.{1,2}(?:/|$))")  # what normpath would change
+
 
 class LocalIndex:
     """Look-up over the files of a scan."""
@@ -39,7 +41,7 @@ class LocalIndex:
         by_name: defaultdict[str, list[int]] = defaultdict(list)
         by_stem: defaultdict[str, list[int]] = defaultdict(list)
         for number, file in enumerate(self.files):
-            name = _fold(file.name)
+            name = base_name(_fold(_normal(file.path)))
             by_name[name].append(number)
             by_stem[_stem(name)].append(number)
         self._by_name: Mapping[str, list[int]] = by_name
@@ -65,7 +67,8 @@ class LocalIndex:
         yield from self._by_name.get(question.name, ())
         if question.any_extension:
             stem = question.name
-            yield from (n for n in self._by_stem.get(stem, ()) if _fold(self.files[n].name) != stem)
+            named = set(self._by_name.get(stem, ()))
+            yield from (number for number in self._by_stem.get(stem, ()) if number not in named)
 
 
 class _Question:
@@ -74,8 +77,7 @@ class _Question:
     def __init__(self, reference: Reference) -> None:
         folders = (reference.folder, *reference.other_folders)
         self.folders = tuple(dict.fromkeys(map(canonical_folder, folders)))
-        # As get_full_path does: relative to the root whatever it says.
-        self.path = posixpath.normpath("/" + _slashes(reference.name)).lstrip("/")
+        self.path = _normal(reference.name)
         self.folded = _fold(self.path)
         self.name = base_name(self.folded)
         self.any_extension = not has_model_extension(self.name)
@@ -84,7 +86,7 @@ class _Question:
     def place(self, file: LocalFile) -> Placement | None:
         """How a file of the same base name stands to the reference; None when the name says nothing."""
         here = file.folder in self.folders
-        path = _slashes(file.path)
+        path = _normal(file.path)
         if here and self.path in self._names(path):
             return Placement.EXACT
         if here and self.folded in self._names(_fold(path)):
@@ -96,7 +98,7 @@ class _Question:
     def order(self, file: LocalFile, placement: Placement, number: int) -> tuple[int, ...]:
         """The sort key: placement, the reference's own folder, extension, sub-folder, ComfyUI's order."""
         folder = self.folders.index(file.folder) if file.folder in self.folders else len(self.folders)
-        path = _slashes(file.path)
+        path = _normal(file.path)
         suffix = path[len(_stem(path)) :].lower()
         rank = _EXTENSION_ORDER.index(suffix) if suffix in _EXTENSION_ORDER else len(_EXTENSION_ORDER)
         elsewhere = self.folded not in self._names(_fold(path))
@@ -112,12 +114,14 @@ def _stem(path: str) -> str:
     return path[: path.rindex(".")] if has_model_extension(path) else path
 
 
-def _slashes(path: str) -> str:
-    return path.replace("\\", "/")
+def _normal(path: str) -> str:
+    r"""A path as get_full_path reads it: relative to the root whatever it says, `\` as `/`."""
+    path = path.replace("\\", "/")
+    return posixpath.normpath(f"/{path}").lstrip("/") if _ODD.search(path) else path
 
 
 def _fold(path: str) -> str:
-    r"""A path without what file systems and people do not tell apart: case, Unicode form, `\` and `/`."""
+    """A path without what file systems and people do not tell apart: case and Unicode form."""
     if path.isascii():
-        return _slashes(path).lower()
-    return _slashes(unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold()))
+        return path.lower()
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
