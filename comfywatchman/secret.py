@@ -15,8 +15,9 @@ from typing import Final
 
 _HIDDEN: Final = "***"
 
-# The names of query parameters, headers and JSON keys that carry secrets.
-_NAMES: Final = r"[\w-]*token|(?:api|access|secret)[_-]?key|x-amz-\w+|authorization|signature|policy"
+# The names of query parameters, headers and JSON keys that carry secrets. Here and below repetitions
+# are bounded, because a log line may be long and hostile.
+_NAMES: Final = r"[\w-]{0,40}token|(?:api|access|secret)[_-]?key|x-amz-\w+|authorization|signature|policy"
 _PATTERNS: Final = tuple(
     (re.compile(pattern, re.IGNORECASE), replacement)
     for pattern, replacement in (
@@ -24,8 +25,8 @@ _PATTERNS: Final = tuple(
         (r"\b(Bearer|Basic)\s+[^\s\"',;]+", rf"\1 {_HIDDEN}"),
         (rf"\b((?:{_NAMES})[\"']?\s*[=:]\s*[\"']?)(?!Bearer |Basic )[^\s\"',;&}}]+", rf"\1{_HIDDEN}"),
         (r"\b(key\W{1,4})[0-9a-f]{32}\b", rf"\1{_HIDDEN}"),
-        (r"(https?://)[^\s/?#@\"'<>]*@", rf"\1{_HIDDEN}@"),
-        (r"(https?://[^\s?#\"'<>]*)[?#][^\s\"'<>]*", rf"\1?{_HIDDEN}"),
+        (r"(https?://)[^\s/?#@\"'<>]{0,500}@", rf"\1{_HIDDEN}@"),
+        (r"(https?://[^\s?#\"'<>]{0,2000})[?#][^\s\"'<>]*", rf"\1?{_HIDDEN}"),
     )
 )
 

@@ -101,7 +101,7 @@ def _read_url(value: Value) -> str:
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
         raise value.fault("an http or https address")
-    if parts.username is not None or re.search(r"[\s\\\x00-\x1f]", text) or (parts.port or 1) < 1:
+    if parts.username is not None or re.search(r"[\s\\\x00-\x1f]", text) or parts.port == 0:
         raise value.fault("an http or https address")
     return text
 

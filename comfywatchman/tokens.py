@@ -237,11 +237,7 @@ def _huggingface_token_path(environment: Mapping[str, str]) -> Path:
     return Path(os.path.expandvars(environment.get("HF_TOKEN_PATH") or f"{home}/token")).expanduser()
 
 
-def _keyring_errors() -> tuple[type[Exception], ...]:
-    """What a back end may raise. Without the package there is nothing to catch."""
-    try:
-        errors = importlib.import_module("keyring.errors")
-    except ImportError:
-        return ()
-    found: type[Exception] = errors.KeyringError
-    return (found,)
+def _keyring_errors() -> type[Exception]:
+    """What a back end may raise; asked for only when one has raised something, so the package is there."""
+    errors: type[Exception] = importlib.import_module("keyring.errors").KeyringError
+    return errors

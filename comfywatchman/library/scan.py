@@ -120,12 +120,9 @@ class _Scan:
         """The way down to a directory with itself added; empty when it must not be entered."""
         try:
             stat = os.stat(directory)  # noqa: PTH116 - a Path for each of 50,000 costs more than the call
-        except FileNotFoundError:
-            if not optional:
-                self.unread.append(Unread(directory, "vanished"))
-            return ()
         except OSError as fault:
-            self.unread.append(Unread(directory, fault.strerror or str(fault)))
+            if not (optional and isinstance(fault, FileNotFoundError)):
+                self.unread.append(Unread(directory, fault.strerror or str(fault)))
             return ()
         identity = (stat.st_dev, stat.st_ino)
         if identity in above:
