@@ -13,6 +13,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
@@ -27,7 +28,7 @@ FILE_NAME: Final = "settings.json"
 GIB: Final = 1 << 30
 
 _UNITS: Final = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
-_SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?(?:/s)?", re.IGNORECASE)
+_SIZE: Final = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,9})?)\s*([kmgt]?)i?b?(?:/s)?", re.IGNORECASE)
 _YES: Final = frozenset({"1", "true", "yes", "on"})
 _NO: Final = frozenset({"0", "false", "no", "off"})
 _HOST: Final = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?\.)*[a-z0-9_-]+|\[[0-9a-f:.]+\]")
@@ -80,7 +81,7 @@ def _read_size(value: Value) -> int:
     if not isinstance(value.json, str):
         number = value.integer()
     elif found := _SIZE.fullmatch(value.json.strip()):
-        number = int(float(found[1]) * _UNITS[found[2].lower()])
+        number = int(Decimal(found[1]) * _UNITS[found[2].lower()])
     else:
         raise value.fault("a size")
     if not 0 <= number < 1 << 60:

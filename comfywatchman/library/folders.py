@@ -52,16 +52,18 @@ CORE: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 _OWN_NAME: Final = (
-    "AnimateDiff", "BiRefNet", "CogVideo", "Janus-Pro", "LLM", "MoGe", "RGT", "SEEDVR2",
-    "animatediff_models", "animatediff_motion_lora", "blip", "clip_interrogator", "clipseg", "deepbump",
-    "depth", "depthanything", "depthanything3", "dynamicrafter_models", "face_restore", "facedetection",
-    "facerestore_models", "film", "grounding-dino", "groundingdino", "hyperswap", "inpaint",
-    "insightface", "instance_models", "instantid", "intrinsic_loras", "ipadapter", "ipadapter-flux",
-    "layer_model", "liveportrait", "mediapipe", "mmdets", "nlf", "nsfw_detector", "onnx", "pulid",
-    "rams", "reactor", "rembg", "reswapper", "rife", "sam2", "sam3", "sams", "seecoders", "ultralytics",
-    "vitmatte", "wav2vec2", "xlabs", "yolo_world",
+    "AnimateDiff", "BiRefNet", "CogVideo", "FILM", "Janus-Pro", "LLM", "LLavacheckpoints", "MoGe", "RGT",
+    "SEEDVR2", "animatediff_models", "animatediff_motion_lora", "blip", "clip_interrogator", "clipseg",
+    "deepbump", "depth", "depthanything", "depthanything3", "dynamicrafter_models", "face_restore",
+    "facedetection", "facerestore_models", "film", "grounding-dino", "groundingdino", "hyperswap",
+    "inpaint", "insightface", "instance_models", "instantid", "intrinsic_loras", "ipadapter",
+    "ipadapter-flux", "isnet", "lama", "layer_model", "liveportrait", "mediapipe", "mimicmotion",
+    "mmdets", "nlf", "nsfw_detector", "onnx", "pulid", "rams", "reactor", "rembg", "reswapper", "rife",
+    "sam2", "sam3", "sams", "seecoders", "t5", "ultralytics", "vitmatte", "wav2vec2", "xlabs", "yolo",
+    "yolo_world",
 )  # fmt: skip
 _INSIDE_ANOTHER: Final[Mapping[str, tuple[str, ...]]] = {
+    "cogvideox_loras": ("CogVideo/loras",),
     "mmdets_bbox": ("mmdets/bbox",),
     "mmdets_segm": ("mmdets/segm",),
     "ultralytics_bbox": ("ultralytics/bbox",),
@@ -77,9 +79,14 @@ MODEL_EXTENSIONS: Final = frozenset({
     ".ckpt", ".pt", ".pt2", ".bin", ".pth", ".safetensors", ".pkl", ".sft",
     ".gguf", ".onnx", ".torchscript", ".patch", ".engine", ".jit", ".npz", ".task", ".tflite",
 })  # fmt: skip
+
+# ComfyUI lists a folder below `diffusers` by the file that says what is in it.
+DIFFUSERS_FILE: Final = "model_index.json"
+
 _SPECIAL_EXTENSIONS: Final[Mapping[str, frozenset[str]]] = {
     "configs": frozenset({".yaml", ".yml"}),
     "classifiers": MODEL_EXTENSIONS | {""},
+    "diffusers": MODEL_EXTENSIONS | {DIFFUSERS_FILE},
 }
 
 _FOLDER_NAME: Final = re.compile(r"[A-Za-z0-9][\w .+-]{0,63}", re.ASCII)
@@ -93,13 +100,14 @@ def directories_of(folder: str) -> tuple[str, ...]:
     return CORE.get(folder) or CUSTOM.get(folder, ())
 
 
-def extensions_of(folder: str) -> frozenset[str]:
-    """The extensions of the files that count in a folder, in lower case, with their dot.
+def is_wanted(name: str, folder: str) -> bool:
+    """Whether a file of that name counts in a folder.
 
-    >>> ".gguf" in extensions_of("diffusion_models"), extensions_of("configs") == {".yaml", ".yml"}
-    (True, True)
+    >>> is_wanted("q4.gguf", "diffusion_models"), is_wanted("v1.yaml", "configs"), is_wanted("v1.yaml", "vae")
+    (True, True, False)
     """
-    return _SPECIAL_EXTENSIONS.get(folder, MODEL_EXTENSIONS)
+    wanted = _SPECIAL_EXTENSIONS.get(folder, MODEL_EXTENSIONS)
+    return extension(name) in wanted or name in wanted
 
 
 def has_model_extension(name: str) -> bool:

@@ -16,7 +16,7 @@ from typing import Final
 from ..catalog import LocalFile, base_name, canonical_folder
 from ..resolution import LocalMatch, Placement
 from ..workflow.references import Reference
-from .folders import has_model_extension
+from .folders import DIFFUSERS_FILE, has_model_extension
 
 _RANK: Final = {placement: rank for rank, placement in enumerate(Placement)}
 
@@ -41,7 +41,7 @@ class LocalIndex:
         by_name: defaultdict[str, list[int]] = defaultdict(list)
         by_stem: defaultdict[str, list[int]] = defaultdict(list)
         for number, file in enumerate(self.files):
-            name = base_name(_fold(_normal(file.path)))
+            name = base_name(_fold(_listed_name(file)))
             by_name[name].append(number)
             by_stem[_stem(name)].append(number)
         self._by_name: Mapping[str, list[int]] = by_name
@@ -86,7 +86,7 @@ class _Question:
     def place(self, file: LocalFile) -> Placement | None:
         """How a file of the same base name stands to the reference; None when the name says nothing."""
         here = file.folder in self.folders
-        path = _normal(file.path)
+        path = _listed_name(file)
         if here and self.path in self._names(path):
             return Placement.EXACT
         if here and self.folded in self._names(_fold(path)):
@@ -98,7 +98,7 @@ class _Question:
     def order(self, file: LocalFile, placement: Placement, number: int) -> tuple[int, ...]:
         """The sort key: placement, the reference's own folder, extension, sub-folder, ComfyUI's order."""
         folder = self.folders.index(file.folder) if file.folder in self.folders else len(self.folders)
-        path = _normal(file.path)
+        path = _listed_name(file)
         suffix = path[len(_stem(path)) :].lower()
         rank = _EXTENSION_ORDER.index(suffix) if suffix in _EXTENSION_ORDER else len(_EXTENSION_ORDER)
         elsewhere = self.folded not in self._names(_fold(path))
@@ -112,6 +112,12 @@ class _Question:
 def _stem(path: str) -> str:
     """A path without the extension of a model file; any other dot belongs to the name."""
     return path[: path.rindex(".")] if has_model_extension(path) else path
+
+
+def _listed_name(file: LocalFile) -> str:
+    """What ComfyUI's list calls a file: its path below the root, for diffusers the folder it is in."""
+    path = _normal(file.path)
+    return path.removesuffix(f"/{DIFFUSERS_FILE}") if file.folder == "diffusers" else path
 
 
 def _normal(path: str) -> str:

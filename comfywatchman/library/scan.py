@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
-from ..catalog import LocalFile, extension
+from ..catalog import LocalFile
 from ..digest import Digest
 from ..errors import FileChanged, Interrupted
-from .folders import extensions_of
+from .folders import is_wanted
 from .roots import Root
 
 MAX_ENTRIES: Final = 2_000_000  # directory entries in one scan; links can multiply a tree without end
@@ -98,7 +98,6 @@ class _Scan:
 
     def list_root(self, root: Root) -> None:
         """Go through a root, folder by folder, without recursion."""
-        wanted = extensions_of(root.folder)
         where = str(root.path)
         first = len(self.files)
         pending: list[tuple[str, str, tuple[_Identity, ...]]] = [(where, "", ())]
@@ -110,7 +109,7 @@ class _Scan:
                     continue
                 if _is_directory(entry):
                     pending.append((entry.path, f"{prefix}{entry.name}/", chain))
-                elif extension(entry.name) in wanted:
+                elif is_wanted(entry.name, root.folder):
                     self._take(entry, root.folder, where, prefix + entry.name)
         self.files[first:] = sorted(self.files[first:], key=lambda file: file.path)
 

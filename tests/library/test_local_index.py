@@ -80,6 +80,18 @@ def test_folder(folder: str, other_folders: tuple[str, ...], placement: Placemen
     assert find([local("x/a.pt")], asked) == [("x/a.pt", placement)]
 
 
+@pytest.mark.parametrize(
+    ("name", "placement"), [("sdxl", EXACT), ("SDXL", SPELLING), ("x/sdxl", SUBFOLDER), ("unet", None)]
+)
+def test_diffusers(name: str, placement: Placement | None):
+    """A diffusers model is a folder, known by the file that says what is in it."""
+    index = "sdxl/model_index.json"
+    disk = [local(index, "diffusers"), local("sdxl/unet/diffusion_pytorch_model.safetensors", "diffusers")]
+    expected = [] if placement is None else [(index, placement)]
+
+    assert find(disk, reference(name, "diffusers")) == expected
+
+
 def test_old_folder_name():
     """A reference that still says unet means diffusion_models."""
     assert find([local("a.pt", "diffusion_models")], reference("a.pt", "unet")) == [("a.pt", EXACT)]

@@ -90,13 +90,17 @@ def test_left_out(plant: Plant, name: str):
     [
         ("configs", ["v1.yaml"]),
         ("classifiers", ["net", "w.pt"]),
+        ("diffusers", ["model_index.json", "w.pt"]),
         ("loras", ["w.pt"]),
         ("some_pack", ["w.pt"]),
     ],
 )
 def test_extensions(plant: Plant, folder: str, expected: list[str]):
     """Each folder holds its own kind; one without a list of kinds holds what looks like a model."""
-    assert found(scan(plant("v1.yaml", "net", "w.pt", "notes.txt"), folder)) == expected
+    assert (
+        found(scan(plant("v1.yaml", "net", "w.pt", "notes.txt", "model_index.json", "x.json"), folder))
+        == expected
+    )
 
 
 def test_links(plant: Plant, tmp_path: Path):
