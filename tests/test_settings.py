@@ -69,7 +69,7 @@ def test_show():
         ("bandwidth", "none", None),
         ("file_cap", "1TiB", 1 << 40),
         ("plan_cap", "1000", 1000),
-        ("plan_cap", "1152921504606846911", (1 << 60) - 1),
+        ("plan_cap", "1152921504606846975", (1 << 60) - 1),
         ("precision", "FP8", "fp8"),
         ("precision", "none", None),
         ("civitai_endpoint", "http://127.0.0.1:8000/", "http://127.0.0.1:8000"),
