@@ -42,7 +42,7 @@ class Unreachable(HubUnavailable):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """Ask up to `tries` times, waiting 1, 2, 4 … seconds or what the hub says, unless that is over `longest`."""
+    """Ask up to `tries` times, waiting 1, 2, 4 … seconds, or what the hub says up to `longest`."""
 
     tries: int = 3
     longest: float = 30.0
