@@ -8,6 +8,7 @@ Everything found is pinned to the commit it was found at.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from ..air import HUGGINGFACE_HOSTS, HubLink, HuggingFaceLink, parse_link
@@ -196,9 +197,8 @@ class _Search:
             if link := self._hub.link_in(reference.url):
                 repos.setdefault((link.repo, link.revision), []).append((n, link))
         for (name, revision), linked in repos.items():
-            self._lookup.ask(
-                [n for n, _ in linked], lambda r=(name, revision), some=linked: self._follow(r, some)
-            )
+            numbers = [n for n, _ in linked]
+            self._lookup.ask(numbers, partial(self._follow, (name, revision), linked))
 
     def _follow(self, named: tuple[str, str], linked: Sequence[tuple[int, HuggingFaceLink]]) -> None:
         repo = self._hub.repo(*named)

@@ -16,9 +16,10 @@ https://huggingface.co/docs/hub/api
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import quote
@@ -57,7 +58,7 @@ Client = Callable[[], Any]  # a requests.Session or an httpx.Client, as the inst
 class Ways:
     """How questions are put: `client` makes connections (by default huggingface_hub's own)."""
 
-    patience: Patience = Patience()
+    patience: Patience = field(default_factory=Patience)
     client: Client | None = None
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
@@ -108,7 +109,7 @@ class HuggingFaceApi:
         return {path: Value(json) for path, json in table.items()}
 
     def author(self, author: str, *, pages: int) -> list[Value]:
-        """An author's repositories with the names of their weight files, most downloaded first; kept a day."""
+        """An author's repositories with the names of their weight files, most downloaded first."""
         parameters = [("author", author), ("sort", "downloads"), ("limit", "100"), *_EXPAND]
         return self._listing(parameters, pages=pages, seconds=DAY)
 
@@ -160,12 +161,12 @@ class HuggingFaceApi:
         return self._ways.patience.ask(lambda: self._once(method, url, content))
 
     def _once(self, method: str, url: str, content: Mapping[str, object]) -> tuple[Value, str | None]:
-        from huggingface_hub.utils import get_session, hf_raise_for_status
-
+        tools = _tools()
+        headers = self._headers(tools)
         with self._translated():
-            client = (self._ways.client or get_session)()
-            response = client.request(method, url, headers=self._headers(), timeout=_TIMEOUT, **content)
-            hf_raise_for_status(response)
+            client: Any = (self._ways.client or tools.get_session)()
+            response = client.request(method, url, headers=headers, timeout=_TIMEOUT, **content)
+            tools.hf_raise_for_status(response)
             following = response.links.get("next", {}).get("url")
             body = response.content
         try:
@@ -174,13 +175,12 @@ class HuggingFaceApi:
             raise HubUnavailable(f"{HUB}: expected JSON, got this: {fault.message}", hub=HUB) from fault
         return answer, following if following and self._group.owns(following) else None
 
-    def _headers(self) -> dict[str, str]:
-        from huggingface_hub.utils import build_hf_headers
-
+    def _headers(self, tools: Any) -> Mapping[str, str]:
         headers = {"accept": "application/json", **bearer(HUB, self._token())}
-        return build_hf_headers(
+        built: Mapping[str, str] = tools.build_hf_headers(
             token=False, library_name="comfywatchman", library_version=__version__, headers=headers
         )
+        return built
 
     def _kept(self, question: str, ask: Callable[[], Json], *, seconds: float) -> Json:
         if self._answers is None:
@@ -199,6 +199,12 @@ class HuggingFaceApi:
         """Turn what huggingface_hub and its HTTP library raise into a hub's errors."""
         from huggingface_hub import errors
 
+        broken: tuple[type[Exception], ...] = (OSError, *_http_errors("HTTPError", "RequestException"))
+        odd: tuple[type[Exception], ...] = (
+            RuntimeError,
+            ValueError,
+            *_http_errors("InvalidURL", "CookieConflict"),
+        )
         try:
             yield
         except errors.OfflineModeIsEnabled as fault:
@@ -206,9 +212,9 @@ class HuggingFaceApi:
             raise Unreachable(f"{HUB}: switched off by HF_HUB_OFFLINE", hub=HUB, hint=hint) from fault
         except (errors.HfHubHTTPError, errors.EntryNotFoundError) as fault:
             raise self._refusal(fault) from fault
-        except (OSError, errors.HTTPError) as fault:
+        except broken as fault:
             raise Unreachable(f"{HUB}: cannot be reached, or broke off", hub=HUB, again=True) from fault
-        except (RuntimeError, ValueError, *_odd_errors(errors)) as fault:
+        except odd as fault:
             told = f"{HUB}: the question could not be put ({type(fault).__name__})"
             raise HubUnavailable(told, hub=HUB) from fault
 
@@ -229,7 +235,7 @@ class HuggingFaceApi:
                 return NotFound(f"{HUB}: no such file or revision", hub=HUB)
         return self._by_status(getattr(fault, "response", None))
 
-    def _by_status(self, response: Any) -> HubError:  # noqa: ANN401 (three libraries' responses)
+    def _by_status(self, response: Any) -> HubError:
         status = getattr(response, "status_code", 0)
         if status == 401:
             return LoginRequired(f"{HUB}: does not accept the token (401)", hub=HUB)
@@ -249,17 +255,23 @@ class HuggingFaceApi:
 
 def stored_token() -> str | None:
     """The token that huggingface_hub itself has stored or finds in the environment."""
-    from huggingface_hub.utils import get_token
+    token: str | None = _tools().get_token()
+    return token
 
-    return get_token()
+
+def _tools() -> Any:
+    """huggingface_hub.utils: its public helpers, which its stubs do not all show."""
+    from huggingface_hub import utils
+
+    return utils
 
 
-def _odd_errors(errors: Any) -> tuple[type[Exception], ...]:  # noqa: ANN401 (a module)
-    """httpx's InvalidURL, which is neither an HTTPError nor anything else of httpx's."""
-    import sys
+def _http_errors(*names: str) -> tuple[type[Exception], ...]:
+    """Exceptions of the HTTP library below the installed huggingface_hub, those of the names it has."""
+    from huggingface_hub.errors import HfHubHTTPError
 
-    library = sys.modules[errors.HTTPError.__module__.partition(".")[0]]
-    return (library.InvalidURL,)
+    library = sys.modules[HfHubHTTPError.__bases__[0].__module__.partition(".")[0]]
+    return tuple(getattr(library, name) for name in names if hasattr(library, name))
 
 
 def _repo_path(repo: str) -> str:

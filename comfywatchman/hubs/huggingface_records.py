@@ -1,6 +1,6 @@
 """Hugging Face's JSON as values: repositories and their weight files, pinned to a commit.
 
-    info      {id, sha, author, gated, private, disabled, downloads, tags[], cardData{}, siblings[{rfilename}]}
+    info      {id, sha, author, gated, private, disabled, downloads, tags[], cardData{}, siblings[]}
     path      {type: file, path, size, oid, lfs{oid: sha256, size}}       paths-info, tree
     sibling   {rfilename, size, lfs{sha256, size}}                         info with blobs=true
 
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
 
-from ..catalog import Access, Model, RemoteFile, Version, base_name, canonical_folder, format_of
+from ..catalog import Access, Json, Model, RemoteFile, Version, base_name, canonical_folder, format_of
 from ..decode import Value
 from ..digest import Digest
 from ..errors import InvalidDigest
@@ -135,8 +135,8 @@ def trimmed(info: Value) -> Value:
     keys = ("id", "modelId", "sha", "author", "gated", "private", "disabled", "downloads", "lastModified")
     kept = {key: info[key].json for key in (*keys, "pipeline_tag", "tags") if info[key].json is not None}
     card = {key: info["cardData"][key].json for key in ("license", "license_name", "base_model")}
-    siblings = [{"rfilename": path} for path in _weights(info)]
-    return Value({**kept, "cardData": card, "siblings": [*siblings]})
+    siblings: list[Json] = [{"rfilename": path} for path in _weights(info)]
+    return Value({**kept, "cardData": card, "siblings": siblings})
 
 
 def _weights(info: Value) -> tuple[str, ...]:

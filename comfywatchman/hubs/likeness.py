@@ -72,7 +72,7 @@ def is_like(wanted: str, offered: str) -> bool:
 def precision_of(name: str) -> str | None:
     """The words in a name that say how the weights are packed.
 
-    >>> precision_of("wan2.1_t2v_fp8_scaled.safetensors"), precision_of("flux1-dev-Q4_K_M.gguf"), precision_of("a")
+    >>> precision_of("wan2.1_fp8_scaled.safetensors"), precision_of("flux1-Q4_K_M.gguf"), precision_of("a")
     ('fp8 scaled', 'Q4_K_M', None)
     """
     return " ".join(_PACKING.findall(stem_of(name))) or None
