@@ -22,10 +22,16 @@ class StandIn:
     """Three origins over one shelf. A subclass may bring other speakers, `around` may bend any answer.
 
     `rate` is the speed of a download in bytes a second, so that a person can watch small files arrive.
+    `port` is the first of three ports in a row; 0 takes any that are free.
     """
 
     def __init__(
-        self, shelf: Shelf | None = None, *, rate: int | None = None, around: Around = straight
+        self,
+        shelf: Shelf | None = None,
+        *,
+        rate: int | None = None,
+        around: Around = straight,
+        port: int = 0,
     ) -> None:
         self.shelf = shelf or Shelf()
         self.log = Log()
@@ -33,6 +39,7 @@ class StandIn:
         self.civitai = self.make_civitai()
         self.huggingface = self.make_huggingface()
         self._around = around
+        self._port = port
         self._urls: dict[str, str] = {}
         self._stack = ExitStack()
 
@@ -74,8 +81,9 @@ class StandIn:
             "delivery": self.delivery.routes(),
         }
         with ExitStack() as stack:
-            for name, routes in tables.items():
-                origin = Origin(name, routes, self.log, self._around)
+            for number, (name, routes) in enumerate(tables.items()):
+                port = self._port and self._port + number
+                origin = Origin(name, routes, self.log, self._around, port)
                 self._urls[name] = stack.enter_context(origin).url
             self._stack = stack.pop_all()
         self.delivery.url = self._urls["delivery"]

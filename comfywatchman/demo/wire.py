@@ -105,7 +105,7 @@ def html_answer(text: str, status: int = 200, headers: Mapping[str, str] | None 
 
 
 Handle = Callable[..., Answer]
-Around = Callable[["Route", Request, Callable[[], Answer]], Answer]
+Around = Callable[[str, Request, Callable[[], Answer]], Answer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +155,7 @@ class Log:
         return [one for one in self.seen if one.route.startswith(prefix)]
 
 
-def straight(_route: Route, _request: Request, handle: Callable[[], Answer]) -> Answer:
+def straight(_route: str, _request: Request, handle: Callable[[], Answer]) -> Answer:
     """The `around` that leaves everything as it is."""
     return handle()
 
@@ -201,10 +201,9 @@ class Origin(ThreadingHTTPServer):
     def answer(self, request: Request) -> Answer:
         """Find the route, let `around` have its way, and remember the request."""
         route, groups = self._route(request)
-        answer = self.around(route, request, lambda: route.handle(request, **groups))
-        self.log.seen.append(
-            Seen(origin=self.name, route=f"{self.name}.{route.name}", request=request, status=answer.status)
-        )
+        name = f"{self.name}.{route.name}"
+        answer = self.around(name, request, lambda: route.handle(request, **groups))
+        self.log.seen.append(Seen(origin=self.name, route=name, request=request, status=answer.status))
         return answer
 
     def _route(self, request: Request) -> tuple[Route, Mapping[str, str]]:
