@@ -24,7 +24,7 @@ _UNKNOWN_2023 = {
     "version": _UNKNOWN_2025["version"]
     | {"index", "baseModelType", "availability", "nsfwLevel", "publishedAt", "status", "uploadType", "air"}
     | {"usageControl", "trainingStatus", "trainingDetails", "earlyAccessDeadline"},
-    "file": _UNKNOWN_2025["file"] | {"pickleScanMessage", "virusScanMessage"},
+    "file": _UNKNOWN_2025["file"] | {"virusScanMessage"},
     "image": _UNKNOWN_2025["image"] | {"nsfwLevel", "type", "hasMeta", "onSite", "metadata", "availability"},
 }
 
