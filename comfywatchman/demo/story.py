@@ -171,19 +171,23 @@ def shelf(story: Sequence[Act]) -> Shelf:
     )
 
 
-def known_models(story: Sequence[Act]) -> list[Json]:
+def known_models(story: Sequence[Act]) -> dict[str, Json]:
     """The user's own table in the story: one line for the VAE."""
-    return [
-        {
-            "name": act.name,
-            "folder": act.folder,
-            "url": _address(_REPO, f"vae/{act.name}"),
-            "size": len(act.blob.data),
-            "sha256": act.blob.sha256,
-        }
-        for act in story
-        if act.evidence is Evidence.KNOWN and act.blob is not None
-    ]
+    return {
+        "schema": "comfywatchman.known-models/1",
+        "source": "the demonstration",
+        "models": [
+            {
+                "folder": act.folder,
+                "name": act.name,
+                "url": _address(_REPO, f"vae/{act.name}"),
+                "size": len(act.blob.data),
+                "digests": [f"sha256:{act.blob.sha256}"],
+            }
+            for act in story
+            if act.evidence is Evidence.KNOWN and act.blob is not None
+        ],
+    }
 
 
 def workflow(story: Sequence[Act]) -> dict[str, Json]:

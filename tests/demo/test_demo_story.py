@@ -25,9 +25,12 @@ def standin() -> Iterator[StandIn]:
 
 
 def entry(act: Act) -> dict[str, Any]:
-    """What the workflow's node says about an act's model."""
-    node = next(node for node in story.workflow(ACTS)["nodes"] if node["id"] == act.node_id)  # type: ignore[union-attr,index,call-overload]
-    return dict(node["properties"].get("models", [{}])[0])  # type: ignore[union-attr,index,call-overload,arg-type]
+    """What the workflow's node, or else the user's table, says about an act's model."""
+    graph: dict[str, Any] = dict(story.workflow(ACTS))
+    table: dict[str, Any] = dict(story.known_models(ACTS))
+    node = next(node for node in graph["nodes"] if node["id"] == act.node_id)
+    known = [row for row in table["models"] if row["name"] == act.name]
+    return dict([*node["properties"].get("models", ()), *known][0])
 
 
 def test_workflow():
@@ -64,8 +67,6 @@ def test_endings():
 def fetched(standin: StandIn, act: Act) -> bytes:
     """The bytes of an act's model, found as its evidence says."""
     told = entry(act)
-    if act.evidence is Evidence.KNOWN:
-        told = next(row for row in story.known_models(ACTS) if row["name"] == act.name)  # type: ignore[assignment,index,call-overload]
     if "url" not in told:
         url = f"{standin.civitai_endpoint}/api/v1/model-versions/by-hash/{told['hash']}"
         return requests.get(requests.get(url, timeout=5).json()["downloadUrl"], timeout=5).content

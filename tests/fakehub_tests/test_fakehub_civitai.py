@@ -1,6 +1,7 @@
 """The CivitAI half of the test server, asked by plain requests."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import requests
@@ -21,10 +22,10 @@ def session() -> Iterator[requests.Session]:
         yield session
 
 
-def get(session: requests.Session, hub: FakeHub, path: str, **options: object) -> requests.Response:
-    return session.request(
-        str(options.pop("method", "GET")), hub.civitai_endpoint + path, timeout=5, **options
-    )  # type: ignore[arg-type]
+def get(
+    session: requests.Session, hub: FakeHub, path: str, method: str = "GET", **options: Any
+) -> requests.Response:
+    return session.request(method, hub.civitai_endpoint + path, timeout=5, **options)
 
 
 def version_id(model: ServedModel) -> int:
