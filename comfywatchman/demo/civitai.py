@@ -10,22 +10,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
-from urllib.parse import urlencode
 
 from ..decode import DecodeError
-from .civitai_json import Fields, Link, mini_page, model_item, model_page, version_page
+from .civitai_json import PUBLIC, Link, mini_page, model_page, version_page
+from .civitai_search import search, told
 from .shelf import Account, Blob, ServedFile, ServedModel, ServedVersion, Shelf
-from .wire import Answer, Request, Route, html_answer, json_answer
+from .wire import Answer, Request, Route, error_answer, html_answer, json_answer
 
 _BROWSER: Final = re.compile(r"mozilla|chrome|safari|firefox|opera|edge", re.IGNORECASE)
 _HASHES_WANTED: Final = "Request must include an array of SHA256 Hashes."
-_PUBLIC: Final = {
-    "Cache-Control": "public, s-maxage=300, stale-while-revalidate=150",
-    "Access-Control-Allow-Origin": "*",
-}
 
 Sign = Callable[[Blob, str], str]
 
@@ -66,39 +61,39 @@ class Civitai:
     def model(self, request: Request, model_id: str) -> Answer:
         """A model by id, archived and grown-up ones too."""
         if not re.fullmatch(r"\d{1,10}", model_id) or not 0 < int(model_id) < 2**31:
-            return _error(400, "Invalid model id")
+            return error_answer(400, "Invalid model id")
         for model in self.shelf.models:
             if model.id == int(model_id):
-                return json_answer(model_page(_told(model), self.link(request.host)), headers=_PUBLIC)
-        return _error(404, f"No model with id {model_id}")
+                return json_answer(model_page(told(model), self.link(request.host)), headers=PUBLIC)
+        return error_answer(404, f"No model with id {model_id}")
 
     def version(self, request: Request, version_id: str) -> Answer:
         """A version by id."""
         found = self.shelf.version(int(version_id))
         if found is None:
-            return _error(404, "Model not found")
-        return json_answer(version_page(*_told_version(*found), self.link(request.host)), headers=_PUBLIC)
+            return error_answer(404, "Model not found")
+        return json_answer(version_page(*_told_version(*found), self.link(request.host)), headers=PUBLIC)
 
     def mini(self, request: Request, version_id: str) -> Answer:
         """A version in short."""
         found = self.shelf.version(int(version_id))
         if found is None or not found[1].files:
-            return _error(404, "Model not found" if found is None else "Missing model file")
-        return json_answer(mini_page(*found, self.link(request.host)), headers=_PUBLIC)
+            return error_answer(404, "Model not found" if found is None else "Missing model file")
+        return json_answer(mini_page(*found, self.link(request.host)), headers=PUBLIC)
 
     def by_hash(self, request: Request, value: str) -> Answer:
         """The oldest version with that hash of any kind."""
         found = self.shelf.by_hash(value)
         if not found:
-            return _error(404, "Model not found")
+            return error_answer(404, "Model not found")
         model, version, _ = found[0]
-        return json_answer(version_page(model, version, self.link(request.host)), headers=_PUBLIC)
+        return json_answer(version_page(model, version, self.link(request.host)), headers=PUBLIC)
 
     def by_hashes(self, request: Request) -> Answer:
         """Versions for up to 100 SHA-256: one for each matching file, in no order, misses left out."""
         wanted = _sha256s(request, 100)
         if wanted is None:
-            return _error(400, f"{_HASHES_WANTED} Maximum of 100")
+            return error_answer(400, f"{_HASHES_WANTED} Maximum of 100")
         link = self.link("undefined")  # the site reads a header that is never sent
         return json_answer(
             [version_page(model, version, link) for model, version, _ in self._matches(wanted)]
@@ -108,7 +103,7 @@ class Civitai:
         """Ids for up to 10,000 SHA-256."""
         wanted = _sha256s(request, 10_000)
         if wanted is None:
-            return _error(400, f"{_HASHES_WANTED} Maximum of 10000")
+            return error_answer(400, f"{_HASHES_WANTED} Maximum of 10000")
         return json_answer(
             [
                 {"modelVersionId": version.id, "modelId": model.id, "hash": file.published["SHA256"]}
@@ -117,14 +112,19 @@ class Civitai:
         )
 
     def _matches(self, wanted: Sequence[str]) -> list[tuple[ServedModel, ServedVersion, ServedFile]]:
-        found = [one for value in wanted for one in self.shelf.by_hash(value)]
+        found = [
+            one
+            for value in wanted
+            for one in self.shelf.by_hash(value)
+            if one[2].published.get("SHA256") == value.upper()
+        ]
         return sorted(found, key=lambda one: -one[1].id)
 
     def me(self, request: Request) -> Answer:
         """The account behind the token."""
         account = self.account(request)
         if account is None:
-            return _error(401, "Unauthorized")
+            return error_answer(401, "Unauthorized")
         return json_answer(
             {
                 "id": 1047,
@@ -136,46 +136,9 @@ class Civitai:
             }
         )
 
-    # ── searching ──
-
     def models(self, request: Request) -> Answer:
         """A page of models."""
-        refusal = _bad_listing(request)
-        if refusal is not None:
-            return refusal
-        query, limit = request.first("query"), int(request.first("limit") or 100)
-        models = self._listed(request)
-        if (creator := request.first("username")) is not None:
-            models = [one for one in models if one.creator.lower() == creator.lower()]
-            if not models:
-                return _message(404, "User not found")
-        models = _ranked(models, query) if query else _sorted(models, request.first("sort"))
-        start = _start(models, request.first("cursor"), by_offset=bool(query))
-        if start is None:
-            return _message(400, f"Invalid cursor: {request.first('cursor')}")
-        if (page := request.first("page")) is not None:
-            start = (int(page) - 1) * limit
-        items = [model_item(_told(model), self.link(request.host)) for model in models[start : start + limit]]
-        return json_answer(
-            {"items": items, "metadata": _metadata(request, models, start + limit, limit)}, headers=_PUBLIC
-        )
-
-    def _listed(self, request: Request) -> list[ServedModel]:
-        """What a listing may show with these filters."""
-        ids = {int(text) for text in (request.first("ids") or "").split(",") if text.strip().isdecimal()}
-        types, bases = request.query.get("types", ()), request.query.get("baseModels", ())
-        nsfw = request.first("nsfw") in ("true", "1", "yes")
-        return [
-            model
-            for model in self.shelf.models
-            if (not ids or model.id in ids)
-            and (nsfw or model.nsfw_level & 1)
-            and (model.mode != "Archived" or request.first("archived"))
-            and (not types or model.type in types)
-            and (not bases or any(version.base_model in bases for version in model.versions))
-            and request.first("tag") in (None, *model.tags)
-            and any(version.files and version.status == "Published" for version in model.versions)
-        ]
+        return search(self.shelf, request, self.link(request.host))
 
     # ── downloading ──
 
@@ -189,7 +152,7 @@ class Civitai:
         assert found is not None
         file = _chosen(request, found[1])
         if file is None:
-            return _error(404, "File not found")
+            return error_answer(404, "File not found")
         headers = {"Location": self.sign(file.blob, file.name), "Cache-Control": "no-store, max-age=0"}
         return Answer(status=307, headers=headers)
 
@@ -201,20 +164,20 @@ class Civitai:
 def _refusal(found: tuple[ServedModel, ServedVersion] | None, account: Account | None) -> Answer | None:
     """Why a version may not be downloaded, in the order the site checks."""
     if found is None or found[1].status != "Published":
-        return _error(404, "File not found")
+        return error_answer(404, "File not found")
     model, version = found
     if model.mode is not None:
-        return _error(410, "Model archived, not available for download")
+        return error_answer(410, "Model archived, not available for download")
     if version.usage_control != "Download":
         text = "The creator of this asset has disabled downloads on this file"
-        return _error(401, "Unauthorized", message=text)
+        return error_answer(401, "Unauthorized", message=text)
     if version.needs_login and account is None:
         text = "The creator of this asset requires you to be logged in to download it"
-        return _error(401, "Unauthorized", message=text)
+        return error_answer(401, "Unauthorized", message=text)
     if _is_paid(version) and (account is None or version.id not in account.granted):
         text = "This asset is in Early Access. You can use Buzz access it now!"
         ends = version.paid.ends_at if version.paid else None
-        return _error(403, "Early Access", **({"deadline": ends} if ends else {}), message=text)
+        return error_answer(403, "Early Access", **({"deadline": ends} if ends else {}), message=text)
     return None
 
 
@@ -243,84 +206,9 @@ def _chosen(request: Request, version: ServedVersion) -> ServedFile | None:
     return next(matching, None)
 
 
-def _told(model: ServedModel) -> ServedModel:
-    """The model as answers show it: an archived one without its files."""
-    if model.mode is None:
-        return model
-    return replace(model, versions=tuple(replace(version, files=()) for version in model.versions))
-
-
 def _told_version(model: ServedModel, version: ServedVersion) -> tuple[ServedModel, ServedVersion]:
-    told = _told(model)
-    return told, next(one for one in told.versions if one.id == version.id)
-
-
-def _bad_listing(request: Request) -> Answer | None:
-    """What is wrong with the parameters of a listing."""
-    limit, page = request.first("limit") or "100", request.first("page")
-    if not limit.isdecimal() or int(limit) > 100:
-        issue = '[{"code":"too_big","maximum":100,"path":["limit"],"message":"Too big"}]'
-        return json_answer({"error": {"name": "ZodError", "message": issue}}, 400)
-    if page is not None and request.first("query"):
-        return _error(400, "Cannot use page param with query search. Use cursor-based pagination.")
-    if page is not None and int(page) * int(limit) > 1000:
-        return _error(429, "You've requested too many pages, please use cursors instead")
-    return None
-
-
-def _words(text: str) -> list[str]:
-    return re.findall(r"[^\s\-/|:,.()]+", text.lower())  # `_` does not part words
-
-
-def _ranked(models: Sequence[ServedModel], query: str) -> list[ServedModel]:
-    """The search index: name, author, hashes, trigger words; the last words may miss; popular ones first."""
-    asked = _words(query)
-
-    def known(model: ServedModel) -> set[str]:
-        triggers = " ".join(word for version in model.versions for word in version.trained_words)
-        hashes = " ".join(
-            value for version in model.versions for file in version.files for value in file.published.values()
-        )
-        return set(_words(f"{model.name} {model.creator} {triggers} {hashes}"))
-
-    found = [one for one in models if asked and any(word.startswith(asked[0]) for word in known(one))]
-    return sorted(found, key=lambda one: -one.thumbs_up)
-
-
-def _sorted(models: Sequence[ServedModel], sort: str | None) -> list[ServedModel]:
-    match sort:
-        case "Most Downloaded":
-            return sorted(models, key=lambda one: (-one.downloads, -one.id))
-        case "Newest":
-            return sorted(models, key=lambda one: (one.versions[0].published_at, one.id), reverse=True)
-        case _:
-            return sorted(models, key=lambda one: (-one.thumbs_up, -one.id))
-
-
-def _start(models: Sequence[ServedModel], cursor: str | None, *, by_offset: bool) -> int | None:
-    """Where a page begins; None for a cursor that is none."""
-    if cursor is None:
-        return 0
-    last = cursor.rpartition("|")[2]
-    if not last.isdecimal():
-        return None
-    if by_offset:
-        return int(last)
-    return next((index for index, model in enumerate(models) if model.id == int(last)), None)
-
-
-def _metadata(request: Request, models: Sequence[ServedModel], following: int, limit: int) -> Fields:
-    metadata: Fields = {}
-    if (page := request.first("page")) is not None:
-        metadata |= {"currentPage": int(page), "pageSize": limit}
-    if following < len(models):
-        model = models[following]
-        by_offset = bool(request.first("query"))
-        cursor = str(following) if by_offset else f"{model.thumbs_up}|{model.downloads}|{model.id}"
-        asked = {key: values for key, values in request.query.items() if key not in ("cursor", "page")}
-        address = urlencode({**asked, "cursor": cursor}, doseq=True)
-        metadata |= {"nextCursor": cursor, "nextPage": f"http://{request.host}/api/v1/models?{address}"}
-    return metadata
+    shown = told(model)
+    return shown, next(one for one in shown.versions if one.id == version.id)
 
 
 def _sha256s(request: Request, most: int) -> list[str] | None:
@@ -333,11 +221,3 @@ def _sha256s(request: Request, most: int) -> list[str] | None:
         return None
     values = [value for value in body if isinstance(value, str) and len(value) == 64]
     return values if len(values) == len(body) else None
-
-
-def _error(status: int, error: str, **more: object) -> Answer:
-    return json_answer({"error": error, **more}, status)
-
-
-def _message(status: int, text: str) -> Answer:
-    return json_answer({"message": text}, status)

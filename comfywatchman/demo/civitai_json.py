@@ -18,6 +18,10 @@ from .shelf import ServedFile, ServedImage, ServedModel, ServedVersion
 Fields = dict[str, object]
 Link = Callable[[ServedVersion, ServedFile], str]
 
+PUBLIC: Final = {
+    "Cache-Control": "public, s-maxage=300, stale-while-revalidate=150",
+    "Access-Control-Allow-Origin": "*",
+}
 _ECOSYSTEMS: Final = {
     "SD 1.5": "sd1", "SDXL 1.0": "sdxl", "Pony": "sdxl", "Illustrious": "sdxl", "NoobAI": "sdxl",
     "SD 3.5": "sd3", "Flux.1 D": "flux1", "Flux.1 S": "flux1",

@@ -36,7 +36,7 @@ class Delivery:
 
     def sign_storage(self, blob: Blob, name: str) -> str:
         """An address as CivitAI's object storage has them."""
-        grant = _Grant(blob, f'attachment; filename="{name}"', f'"{blob.git_oid[:32]}"')
+        grant = _Grant(blob, f'attachment; filename="{_printable(name)}"', f'"{blob.git_oid[:32]}"')
         query = {
             "X-Amz-Expires": "86400",
             "response-content-disposition": grant.disposition,
@@ -101,6 +101,11 @@ def ranged(request: Request, whole: Answer) -> Answer:
         return Answer(status=416, headers={"Content-Range": f"bytes */{size}"})
     headers = {**whole.headers, "Content-Range": f"bytes {start}-{stop - 1}/{size}"}
     return Answer(status=206, headers=headers, body=whole.body[start:stop], rate=whole.rate)
+
+
+def _printable(name: str) -> str:
+    """The name as it may stand in a header."""
+    return re.sub(r'[\x00-\x1f\x7f"]', "_", name)
 
 
 def _xml(status: int, code: str, message: str) -> Answer:

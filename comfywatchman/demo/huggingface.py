@@ -7,16 +7,16 @@ then the bytes. A repository that is missing or private is 401 for a visitor and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, TypeVar
 from urllib.parse import parse_qs, quote, urlencode
 
 from ..decode import DecodeError
 from .delivery import ranged
+from .huggingface_json import Fields, author_of, pointer, repo_fields, repo_info, siblings, tree_entries
 from .shelf import Account, Blob, Commit, ServedRepo, Shelf, is_large
 from .wire import Answer, Request, Route, html_answer, json_answer
 
-Fields = dict[str, object]
 Sign = Callable[[Blob, str], str]
 Entry = TypeVar("Entry")
 
@@ -196,7 +196,7 @@ class HuggingFace:
             repo
             for repo in self.shelf.repos
             if search in repo.id.lower()
-            and author in (None, _author(repo))
+            and author in (None, author_of(repo))
             and set(request.query.get("filter", ())) <= set(repo.tags)
             and not repo.private
         ]
@@ -210,15 +210,15 @@ class HuggingFace:
         """A repository; a gated one too, for everybody."""
         repo, commit = self.commit(request, repo_id, revision)
         if expand := _expanded(request):
-            return json_answer(_expand(repo, commit, expand))
+            return json_answer(repo_fields(repo, commit, expand))
         blobs = request.first("blobs") in ("true", "True", "1")
-        return json_answer(_info(repo, commit) | {"siblings": _siblings(commit, blobs=blobs)})
+        return json_answer(repo_info(repo, commit) | {"siblings": siblings(commit, blobs=blobs)})
 
     def paths_info(self, request: Request, repo_id: str, revision: str) -> Answer:
         """What stands at some paths; those where nothing stands are left out."""
         _, commit = self.commit(request, repo_id, revision)
         paths, expand = _asked_paths(request)
-        entries = {str(entry["path"]): entry for entry in _entries(commit, expand=expand)}
+        entries = {str(entry["path"]): entry for entry in tree_entries(commit, expand=expand)}
         return json_answer([entries[path] for path in paths if path in entries])
 
     def tree(self, request: Request, repo_id: str, revision: str, path: str) -> Answer:
@@ -229,7 +229,7 @@ class HuggingFace:
         expand = request.first("expand") in ("true", "True", "1")
         entries = [
             entry
-            for entry in _entries(commit, expand=expand)
+            for entry in tree_entries(commit, expand=expand)
             if str(entry["path"]).startswith(below)
             and (recursive or "/" not in str(entry["path"]).removeprefix(below))
         ]
@@ -239,13 +239,6 @@ class HuggingFace:
             request, entries, int(request.first("limit") or (50 if expand else _TREE_PAGE))
         )
         return json_answer(items, headers=headers)
-
-
-def pointer(blob: Blob) -> bytes:
-    """The text git holds in place of a large file (git-lfs/spec.md)."""
-    return (
-        f"version https://git-lfs.github.com/spec/v1\noid sha256:{blob.sha256}\nsize {len(blob.data)}\n"
-    ).encode()
 
 
 def _whole(handle: Callable[..., Answer]) -> Callable[..., Answer]:
@@ -301,82 +294,11 @@ def _expanded(request: Request) -> set[str]:
     return {*request.query.get("expand[]", ()), *request.query.get("expand", ())}
 
 
-def _author(repo: ServedRepo) -> str:
-    return repo.id.partition("/")[0]
-
-
-def _id(repo: ServedRepo) -> str:
-    return repo.id.encode().hex().ljust(24, "0")[:24]
-
-
-def _info(repo: ServedRepo, commit: Commit) -> Fields:
-    """Everything the hub tells of a repository but its files."""
-    pipeline = {"pipeline_tag": repo.pipeline_tag} if repo.pipeline_tag else {}
-    return {
-        "_id": _id(repo),
-        "id": repo.id,
-        "modelId": repo.id,
-        "author": _author(repo),
-        "sha": commit.sha,
-        "lastModified": commit.date,
-        "private": repo.private,
-        "disabled": repo.disabled,
-        "gated": repo.gated,
-        **pipeline,
-        "tags": list(repo.tags),
-        "downloads": repo.downloads,
-        "library_name": "diffusers",
-        "likes": repo.likes,
-        "cardData": {"license": repo.licence},
-        "createdAt": repo.commits[-1].date,
-    }
-
-
-def _expand(repo: ServedRepo, commit: Commit, wanted: Iterable[str]) -> Fields:
-    """The id and only what was asked for."""
-    known = _info(repo, commit) | {"siblings": _siblings(commit, blobs=False)}
-    return {key: value for key, value in known.items() if key in {"_id", "id", *wanted}}
-
-
 def _item(request: Request, repo: ServedRepo) -> Fields:
     """A repository in a listing."""
     if expand := _expanded(request):
-        return _expand(repo, repo.commits[0], {"modelId", *expand})
+        return repo_fields(repo, repo.commits[0], {"modelId", *expand})
     brief = {"modelId", "likes", "private", "downloads", "tags", "pipeline_tag", "library_name", "createdAt"}
     if request.first("full") in ("true", "True", "1"):
         brief |= {"author", "gated", "lastModified", "sha", "siblings"}
-    return _expand(repo, repo.commits[0], brief)
-
-
-def _siblings(commit: Commit, *, blobs: bool) -> list[Fields]:
-    if not blobs:
-        return [{"rfilename": path} for path in commit.files]
-    return [
-        {
-            "rfilename": path,
-            "blobId": blob.git_oid,
-            "size": len(blob.data),
-            **({"lfs": {"sha256": blob.sha256, **_lfs(blob)}} if is_large(path, blob) else {}),
-        }
-        for path, blob in commit.files.items()
-    ]
-
-
-def _lfs(blob: Blob) -> Fields:
-    return {"size": len(blob.data), "pointerSize": len(pointer(blob))}
-
-
-def _entries(commit: Commit, *, expand: bool) -> list[Fields]:
-    """Files and folders as the tree and paths-info show them."""
-    last = {"lastCommit": {"id": commit.sha, "title": commit.title, "date": commit.date}} if expand else {}
-    folders = {path[:end] for path in commit.files for end in range(len(path)) if path[end] == "/"}
-    entries: list[Fields] = [
-        {"type": "directory", "oid": commit.sha, "size": 0, "path": folder, **last}
-        for folder in sorted(folders)
-    ]
-    for path, blob in commit.files.items():
-        entry: Fields = {"type": "file", "oid": blob.git_oid, "size": len(blob.data), "path": path}
-        if is_large(path, blob):
-            entry |= {"lfs": {"oid": blob.sha256, **_lfs(blob)}, "xetHash": blob.xet_hash}
-        entries.append(entry | last)
-    return entries
+    return repo_fields(repo, repo.commits[0], brief)

@@ -61,7 +61,12 @@ class Act:
 
 
 def acts() -> tuple[Act, ...]:
-    """The acts in the order of the workflow's nodes; their bytes are the same each time."""
+    """The acts in the order they are told; their bytes are the same each time."""
+    return (*_found(), *_not_fetched())
+
+
+def _found() -> tuple[Act, ...]:
+    """What is found on a hub with certainty, in every way there is."""
     checkpoint = Blob.of(models.checkpoint("lighthouse", width=256))
     ink = Blob.of(models.lora("ink", rank=32, trigger="ink wash"))
     return (
@@ -114,6 +119,12 @@ def acts() -> tuple[Act, ...]:
             blob=Blob.of(models.lora("foam", trigger="sea foam")),
             metadata={"url": f"https://civitai.com/api/download/models/{_FOAM_VERSION}"},
         ),
+    )
+
+
+def _not_fetched() -> tuple[Act, ...]:
+    """What is here already, may not or need not be fetched, or is nowhere."""
+    return (
         Act(
             node_id=14,
             folder="loras",

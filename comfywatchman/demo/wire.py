@@ -94,6 +94,11 @@ def json_answer(value: object, status: int = 200, headers: Mapping[str, str] | N
     )
 
 
+def error_answer(status: int, error: str, **more: object) -> Answer:
+    """An answer that says in JSON what went wrong."""
+    return json_answer({"error": error, **more}, status)
+
+
 def html_answer(text: str, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
     """An answer that is a web page: what people paste links to, and what blockers send."""
     page = f"<!DOCTYPE html><html><head><title>{text}</title></head><body>{text}</body></html>"
@@ -262,7 +267,7 @@ class _Connection(BaseHTTPRequestHandler):
             return
         self.send_response(answer.status)
         for name, value in answer.headers.items():
-            self.send_header(name, value)
+            self.send_header(name, value.encode().decode("latin-1"))  # file names in any script, as UTF-8
         if answer.length:
             self.send_header("Content-Length", str(len(answer.body)))
         if self.close_connection:

@@ -1,5 +1,6 @@
 """The stand-in as a server: what it opens it closes, and what goes wrong in it is kept."""
 
+import os
 import socket
 import struct
 import threading
@@ -12,6 +13,7 @@ from comfywatchman.demo.shelf import Shelf, repo_of
 from comfywatchman.demo.standin import StandIn, serve
 from comfywatchman.demo.wire import Answer, Log, Origin, Request, Route, straight
 
+RESET_ON_CLOSE = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
 PATH = "/a/b/resolve/main/x.safetensors"
 
 
@@ -81,7 +83,7 @@ def test_fault_in_a_handler():
         with pytest.raises(requests.exceptions.ConnectionError):
             requests.get(f"{origin.url}/broken", timeout=5)
         with socket.create_connection(("127.0.0.1", origin.server_address[1])) as rude:
-            rude.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # resets on close
+            rude.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
         assert requests.get(f"{origin.url}/nothing", timeout=5).status_code == 404
     assert [type(fault) for fault in log.faults] == [ZeroDivisionError]
     assert log.counts() == {"x.unknown": 1}

@@ -13,6 +13,7 @@ from comfywatchman.demo.wire import html_answer
 
 DATA = b"weights" * 1000
 SHA256 = blob_of(DATA).sha256
+_BREAKING = '"\r\n'
 
 
 @pytest.fixture
@@ -51,6 +52,18 @@ def test_token_at_the_second_host(fakehub, session):
     assert answer.status_code == 400
     assert "InvalidRequest" in answer.text
     assert [one.request.headers["Authorization"] for one in fakehub.log.of("delivery")] == ["Bearer x"]
+
+
+@pytest.mark.parametrize(
+    "name", ["仿ヒト.safetensors", "naïve ink.safetensors", 'a"b\r\nX-Evil: 1.safetensors']
+)
+def test_names_in_headers(fakehub, session, name):
+    """A name in any script arrives as UTF-8 in the disposition; one that would break the header cannot."""
+    model = fakehub.add_model("Ink", {name: DATA})
+    answer = get(session, fakehub, f"/api/download/models/{version_id(model)}")
+    told = answer.headers["Content-Disposition"].encode("latin-1").decode()
+    assert told == f'attachment; filename="{name.translate(dict.fromkeys(map(ord, _BREAKING), "_"))}"'
+    assert "X-Evil" not in answer.headers
 
 
 def test_expired_address(fakehub, session):
@@ -162,7 +175,7 @@ def test_by_hash(fakehub, session):
 def test_batches(fakehub, session):
     """Both batch look-ups leave misses out and give a row for each copy; one has addresses without a host."""
     ids = {fakehub.add_model(name, {"a.safetensors": DATA}).id for name in ("A", "B")}
-    wanted = [SHA256.upper(), "0" * 64]
+    wanted = [SHA256.upper(), "0" * 64, blob_of(DATA).hashes["BLAKE3"]]  # the last is no SHA-256
     rows = get(session, fakehub, "/api/v1/model-versions/by-hash/ids", method="POST", json=wanted).json()
     assert {row["modelId"] for row in rows} == ids
     assert {row["hash"] for row in rows} == {SHA256.upper()}
@@ -212,6 +225,9 @@ def test_search(fakehub, session):
     assert found("Ink Wash") == ["Ink Something Popular", "…"]
     assert found("exact") == found("ink_wash") == found("-") == []
     assert found(SHA256) == ["Ink Wash"]
+    page = get(session, fakehub, "/api/v1/models?query=ink&limit=1&sort=Newest").json()
+    following = session.get(page["metadata"]["nextPage"], timeout=5).json()
+    assert [item["name"] for item in following["items"]] == ["Ink Wash"]
 
 
 @pytest.mark.parametrize(
@@ -226,6 +242,7 @@ def test_search(fakehub, session):
         ("username=KEEPER&sort=Newest", ["A"]),
         ("ids=1,x,2&nsfw=1&sort=Most+Downloaded", []),
         ("page=2&limit=1&nsfw=true", ["A"]),
+        ("ids=1001&nsfw=true", []),
     ],
 )
 def test_filters(fakehub, session, query, names):
@@ -245,6 +262,7 @@ def test_filters(fakehub, session, query, names):
         ("models?limit=x", 400),
         ("models?query=a&page=1", 400),
         ("models?page=11&limit=100", 429),
+        ("models?page=x", 400),
         ("models?cursor=x", 400),
         ("models?cursor=9%7C9%7C999", 400),
         ("models?username=nobody", 404),
@@ -260,6 +278,17 @@ def test_filters(fakehub, session, query, names):
 def test_errors(fakehub, session, path, status):
     """What cannot be answered is told by its status."""
     assert get(session, fakehub, f"/api/v1/{path}").status_code == status
+
+
+def test_base_models_narrow_versions(fakehub, session):
+    """A filter by base model leaves the model's other versions out."""
+    files = (ServedFile(id=1, name="a.safetensors", blob=blob_of(DATA)),)
+    versions = tuple(
+        ServedVersion(id=7 + n, files=files, base_model=base) for n, base in enumerate(("Pony", "SD 1.5"))
+    )
+    fakehub.shelf.models.append(ServedModel(id=5, name="Two", versions=versions))
+    item = get(session, fakehub, "/api/v1/models?baseModels=Pony").json()["items"][0]
+    assert [version["id"] for version in item["modelVersions"]] == [7]
 
 
 def test_archived_model(fakehub, session):

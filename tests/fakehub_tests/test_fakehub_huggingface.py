@@ -13,7 +13,7 @@ import requests
 from fakehub import faults
 from fakehub.server import FakeHub, blob_of
 
-from comfywatchman.demo.huggingface import pointer
+from comfywatchman.demo.huggingface_json import pointer
 
 LAMP = b"lamp" * 1000
 LARGE = "/Comfy-Org/lighthouse/resolve/main/vae/lamp.safetensors"
