@@ -1,4 +1,4 @@
-"""The story `comfywatchman demo` tells: one workflow, eight models, every way to find one and to fail.
+"""The story `comfywatchman demo` tells: one workflow, nine models, every way to find one and to fail.
 
     acts = story.acts()
     with serve(story.shelf(acts), rate=story.RATE) as standin:

@@ -9,6 +9,7 @@ answers HEAD as GET without the body, and closes every socket and thread it open
 from __future__ import annotations
 
 import json
+import os
 import re
 import socket
 import sys
@@ -18,6 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
 from typing import Final, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -168,6 +170,7 @@ def straight(_route: str, _request: Request, handle: Callable[[], Answer]) -> An
 class Origin(ThreadingHTTPServer):
     """One port on loopback with its routes. Use as a context manager; leaving it ends all connections."""
 
+    allow_reuse_address = os.name != "nt"  # on Windows it would let two origins share a port
     daemon_threads = False
     block_on_close = True
     request_queue_size = 64
@@ -181,14 +184,17 @@ class Origin(ThreadingHTTPServer):
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
         super().__init__(("127.0.0.1", port), _Connection)
-        self._thread = threading.Thread(
-            target=self.serve_forever, kwargs={"poll_interval": 0.02}, name=f"standin-{name}"
-        )
+        self._thread = threading.Thread(target=self._listen, name=f"standin-{name}")
 
     @property
     def url(self) -> str:
         """The origin as a client writes it, without a final slash."""
-        return f"http://127.0.0.1:{self.server_address[1]}"
+        return f"http://127.0.0.1:{self.server_port}"
+
+    def server_bind(self) -> None:
+        """Bind without asking the name service who 127.0.0.1 is, which takes seconds on some machines."""
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = "127.0.0.1", self.socket.getsockname()[1]
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -196,12 +202,17 @@ class Origin(ThreadingHTTPServer):
 
     def __exit__(self, *_: object) -> None:
         self.closing.set()
-        self.shutdown()
-        self._thread.join()
+        with socket.create_connection(("127.0.0.1", self.server_port)):  # wakes the listener
+            self._thread.join()
         with self._lock:
             for connection in self._open:
                 _hang_up(connection)
         self.server_close()  # waits for the threads of the connections
+
+    def _listen(self) -> None:
+        """Take connections until closing; unlike `serve_forever` without asking the clock."""
+        while not self.closing.is_set():
+            self.handle_request()
 
     def answer(self, request: Request) -> Answer:
         """Find the route, let `around` have its way, and remember the request."""

@@ -62,14 +62,28 @@ def test_port_taken():
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("standin")]
 
 
+def three_free_ports() -> int:
+    """The first of three ports in a row that nobody has."""
+    for _ in range(20):
+        with socket.socket() as first, socket.socket() as second, socket.socket() as third:
+            first.bind(("127.0.0.1", 0))
+            port = int(first.getsockname()[1])
+            try:
+                second.bind(("127.0.0.1", port + 1))
+                third.bind(("127.0.0.1", port + 2))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("no three free ports in a row")
+
+
 def test_fixed_ports():
     """A port given is CivitAI's, the others follow."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = three_free_ports()
     with StandIn(shelf(), port=port) as standin:
         assert standin.civitai_endpoint.endswith(f":{port}")
         assert standin.huggingface_endpoint.endswith(f":{port + 1}")
+        assert standin.delivery.url.endswith(f":{port + 2}")
 
 
 def test_fault_in_a_handler():

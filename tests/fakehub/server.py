@@ -6,8 +6,8 @@
     …
     assert hub.log.counts()["civitai.by-hash-ids"] == 1
 
-As a process of its own: `python -m fakehub.server --port 0` prints one line of JSON with its addresses,
-and at SIGTERM another with the requests it has seen.
+As a process of its own, with `tests` on the path: `python -m fakehub.server --port 0` prints one line of
+JSON with its addresses, and at SIGTERM another with the requests it has seen.
 """
 
 from __future__ import annotations

@@ -160,6 +160,15 @@ def test_download_url_generations(fakehub, session):
     assert get(session, fakehub, "/api/download/models/7?fileId=99").status_code == 404
 
 
+def test_host_of_addresses(fakehub, session):
+    """Addresses in answers are on the host the request was sent to."""
+    model = fakehub.add_model("Ink", {"ink.safetensors": DATA})
+    for path in (f"/api/v1/models/{model.id}", f"/api/v1/model-versions/{version_id(model)}"):
+        told = get(session, fakehub, path, headers={"Host": "civitai.red"}).json()
+        version = told["modelVersions"][0] if "modelVersions" in told else told
+        assert version["files"][0]["downloadUrl"].startswith("http://civitai.red/api/download/models/")
+
+
 def test_by_hash(fakehub, session):
     """Any hash finds the oldest version, in any case; a miss is 404."""
     newer = {"published_at": "2026-09-01T00:00:00.000Z"}

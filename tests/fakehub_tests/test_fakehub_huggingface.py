@@ -215,6 +215,19 @@ def test_every_answer_tells_the_limit(stocked):
         assert {"RateLimit", "RateLimit-Policy", "X-Request-Id"} <= set(answer.headers)
 
 
+def test_codeless_refusal(stocked):
+    """A refusal may come without its code, a limit with Retry-After alone."""
+    stocked.bend("huggingface.info", faults.without("X-Error-Code"), times=1)
+    codeless = ask(stocked, "GET", "/api/models/nobody/nothing")
+    assert codeless.status_code == 401
+    assert "X-Error-Code" not in codeless.headers
+    assert "X-Error-Code" in ask(stocked, "GET", "/api/models/nobody/nothing").headers
+    stocked.bend("huggingface", faults.status(429, Retry_After="5"))
+    limited = ask(stocked, "GET", LARGE)
+    assert (limited.status_code, limited.headers["Retry-After"]) == (429, "5")
+    assert "RateLimit" not in limited.headers
+
+
 def test_access(stocked):
     """auth-check and whoami answer by token."""
     friend = {"headers": {"Authorization": "Bearer token-of-friend"}}
