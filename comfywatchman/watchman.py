@@ -26,14 +26,16 @@ from .errors import (
     InvalidDigest,
     InvalidWorkflow,
     NeedsNetwork,
+    NoComfyUI,
     UnknownFolder,
     WatchmanError,
 )
+from .hasher import Hasher
 from .hubs.base import Hub, SearchQuery
 from .inquiry import Case, KnownModels, inquire
 from .library.index import LocalIndex
 from .library.roots import Roots
-from .library.scan import scan_files
+from .library.scan import hash_file, scan_roots
 from .plan import Plan, Policy, Transfer, make_plan, make_transfer
 from .resolution import Evidence, LocalMatch, Placement, Resolution, resolve
 from .transfer.events import Listener, Outcome, State
@@ -41,16 +43,14 @@ from .transfer.guard import Guard
 from .transfer.limits import Limits
 from .transfer.queue import preflight, run
 from .workflow.document import read_workflow
-from .workflow.loaders import Loaders
+from .workflow.loaders import Loaders, load_loaders
 from .workflow.references import Reference, Survey, find_references
 
 
 class Memory(KnownModels, Protocol):
     """A known-models table that also keeps what this installation has verified."""
 
-    def remember(
-        self, file: RemoteFile, *, folder: str, digests: tuple[Digest, ...], size: int, name: str | None
-    ) -> None:
+    def remember(self, file: RemoteFile, *, folder: str, name: str, digest: Digest, size: int) -> None:
         """Keep where a verified file came from."""
 
 
@@ -124,7 +124,7 @@ class Watchman:
         self._policy = policy or Policy()
         self._guard = guard or Guard()
         self._limits = limits or Limits()
-        self._loaders = loaders or Loaders()
+        self._loaders = loaders or load_loaders()
 
     def inspect(self, paths: Sequence[Path]) -> Answer:
         """What workflows need, against this disk; asks nobody."""
@@ -218,7 +218,7 @@ class Watchman:
         """
         path = Path(subject)
         if path.is_file():
-            local = hash_file(path)
+            local = _local_file(path)
             files, faults = self._identify(local.digests)
             return Description(subject=subject, local=local, files=files, faults=faults)
         try:
@@ -248,7 +248,7 @@ class Watchman:
         return self._given_roots
 
     def _index(self) -> LocalIndex:
-        return LocalIndex(scan_files(self._roots))
+        return LocalIndex(scan_roots(self._roots).files)
 
     def _read(self, path: Path) -> Report:
         """What one workflow names; a file that cannot be read makes a report of its error."""
@@ -294,17 +294,12 @@ class Watchman:
 
     def _remember(self, outcome: Outcome) -> None:
         """Keep the source of a verified file that a digest identifies."""
-        if outcome.state is not State.VERIFIED or outcome.size is None:
-            return
-        if not any(digest.identifies for digest in outcome.digests):
+        digest = next((digest for digest in outcome.digests if digest.identifies), None)
+        if outcome.state is not State.VERIFIED or outcome.size is None or digest is None:
             return
         transfer = outcome.transfer
         self._known.remember(
-            transfer.source,
-            folder=transfer.folder,
-            digests=outcome.digests,
-            size=outcome.size,
-            name=transfer.path,
+            transfer.source, folder=transfer.folder, name=transfer.path, digest=digest, size=outcome.size
         )
 
 
@@ -345,6 +340,19 @@ def _with(report: Report, resolutions: Iterable[Resolution]) -> Report:
 def _distinct(faults: Iterable[HubError]) -> tuple[HubError, ...]:
     """One fault for each hub and message."""
     return tuple({(fault.hub, fault.message): fault for fault in faults}.values())
+
+
+def _local_file(path: Path) -> LocalFile:
+    """A file anywhere on this disk, with the digests that hubs know it by."""
+    stat = path.stat()
+    bare = LocalFile(
+        folder="",
+        path=path.name,
+        root=str(path.absolute().parent),
+        size=stat.st_size,
+        mtime_ns=stat.st_mtime_ns,
+    )
+    return replace(bare, digests=hash_file(bare, Hasher(("sha256", "autov3", "blake3"))))
 
 
 def _digest_or(subject: str, fault: InvalidAir) -> Digest:

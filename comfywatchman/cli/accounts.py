@@ -9,8 +9,8 @@ import sys
 import click
 
 from ..catalog import Json
-from .house import HUBS, find_own_home, open_house, open_tokens
 from ..settings import read_settings, set_setting
+from .house import HUBS, find_own_home, open_house, open_tokens
 from .main import OK, STILL_OPEN
 from .options import common, common_options
 from .output import print_json, print_lines, say
@@ -24,8 +24,8 @@ _HUB = click.argument("hub", type=click.Choice(HUBS))
 def token() -> None:
     """Set, test or remove a hub's token.
 
-    It is read from the terminal or stdin, never from an argument, and kept in the system's keyring where there
-    is one, else in a file that only you can read.
+    It is read from the terminal or stdin, never from an argument, and kept in the system's keyring where
+    there is one, else in a file that only you can read.
     """
 
 
@@ -100,8 +100,9 @@ def show_settings(context: click.Context) -> int:
         table = {entry.key: {"value": entry.value, "origin": entry.origin.value} for entry in shown}
         print_json({"schema": "comfywatchman.settings/1", "settings": {**table}})
         return OK
+    width = shutil.get_terminal_size((140, 24)).columns
     rows = [(entry.key, _text(entry.value), entry.origin.value, entry.help) for entry in shown]
-    print_lines(render_table(("SETTING", "VALUE", "FROM", "MEANS"), rows, width=shutil.get_terminal_size((140, 24)).columns))
+    print_lines(render_table(("SETTING", "VALUE", "FROM", "MEANS"), rows, width=width))
     return OK
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+import threading
 from types import TracebackType
-from typing import Self
+from typing import NoReturn, Self
 
 from tqdm import tqdm
 
@@ -22,9 +23,9 @@ class Bars:
 
     def __init__(self, *, size: int) -> None:
         self._total = _bar("total", size or None, 0)
-        self._files: dict[tuple[str, str], tqdm[object]] = {}
+        self._files: dict[tuple[str, str], tqdm[NoReturn]] = {}
         self._done: dict[tuple[str, str], int] = {}
-        self._lock = self._total.get_lock()
+        self._lock = threading.RLock()
 
     def __enter__(self) -> Self:
         return self
@@ -82,7 +83,7 @@ class Lines:
             self._say(f"{progress.state.value} {where}")
 
 
-def _bar(name: str, size: int | None, position: int) -> tqdm[object]:
+def _bar(name: str, size: int | None, position: int) -> tqdm[NoReturn]:
     label = shorten(printable(name), _NAME_WIDTH).ljust(_NAME_WIDTH)
     return tqdm(
         total=size,

@@ -15,7 +15,7 @@ import click
 from ..air import HubLink, parse_thing
 from ..errors import InvalidAir, InvalidWorkflow
 from ..plan import Plan
-from ..resolution import Ambiguous, Resolution
+from ..resolution import Ambiguous, Found, Resolution
 from ..transfer.events import Outcome, State
 from ..watchman import Answer, Watchman
 from .bars import Bars, Lines
@@ -113,12 +113,9 @@ def _chosen(
     """The resolutions after a person chose, and the addresses so chosen."""
     if ask is not None:
         picks = picks | _ask_picks([r for r in resolutions if isinstance(r, Ambiguous)], picks)
-    before = {id(r) for r in resolutions}
     after = choose(resolutions, picks)
-    changed = [r for r in after if id(r) not in before]
-    return after, frozenset(
-        r.file.url for r in changed if not isinstance(r, Ambiguous) and hasattr(r.file, "url")
-    )
+    pairs = zip(resolutions, after, strict=True)
+    return after, frozenset(new.file.url for old, new in pairs if new is not old and isinstance(new, Found))
 
 
 def _ask_picks(ambiguous: Sequence[Ambiguous], picks: dict[str, int]) -> dict[str, int]:

@@ -17,16 +17,15 @@ from ..hubs.base import Hub
 from ..hubs.civitai import Civitai
 from ..hubs.huggingface import HuggingFace
 from ..hubs.known import Known
-from ..hubs.published import Places
+from ..hubs.published import Places, find_places
 from ..hubs.session import Session
-from ..library.roots import Roots, find_roots
+from ..library.roots import Roots, find_roots, locate_comfyui
 from ..plan import Policy
-from ..secret import Secret
+from ..secret import redact
 from ..settings import Settings, find_home, read_settings
 from ..tokens import TokenStore, find_keyring
 from ..transfer.guard import Guard
 from ..transfer.limits import Limits
-from ..transfer.queue import Queue
 from ..watchman import Watchman
 from .options import Common
 
@@ -76,7 +75,7 @@ def open_house(options: Common, *, hosts: Sequence[str] = (), needs_models: bool
                 hubs=hubs,
                 known=Known(settings.home, places=_places(roots)),
                 policy=_policy(settings, hosts),
-                guard=_guard(settings, hosts),
+                guard=_guard(settings),
                 limits=_limits(settings),
             ),
         )
@@ -121,7 +120,9 @@ def _open_hubs(stack: ExitStack, settings: Settings, tokens: TokenStore) -> tupl
     session = stack.enter_context(Session())
     answers = stack.enter_context(Answers(settings.home / "answers.sqlite3"))
     return (
-        Civitai(session, endpoint=settings.civitai_endpoint, token=_reader(tokens, "civitai"), answers=answers),
+        Civitai(
+            session, endpoint=settings.civitai_endpoint, token=_reader(tokens, "civitai"), answers=answers
+        ),
         HuggingFace(
             endpoint=settings.huggingface_endpoint, token=_reader(tokens, "huggingface"), answers=answers
         ),
@@ -155,7 +156,7 @@ def _policy(settings: Settings, hosts: Sequence[str]) -> Policy:
     )
 
 
-def _guard(settings: Settings, hosts: Sequence[str]) -> Guard:
+def _guard(settings: Settings) -> Guard:
     return Guard(trusted=_mirrors(settings))
 
 
