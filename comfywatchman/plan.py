@@ -22,6 +22,14 @@ SCHEMA: Final = "comfywatchman.plan/1"
 GIB: Final = 1 << 30
 
 
+# What opens a file that its hub does not give to everybody.
+_LOCKED: Final = {
+    Access.LOGIN: "needs an account",
+    Access.GATED: "gated: ask for access on its page",
+    Access.EARLY: "early access: buy it on its page",
+}
+
+
 class Consent(StrEnum):
     """What a person must say before a file is fetched."""
 
@@ -39,6 +47,7 @@ class Policy:
     largest_size: int = 200 * GIB
     mirrors: frozenset[str] = frozenset()
     hosts: frozenset[str] = frozenset()  # further hosts the user allowed
+    tokens: frozenset[str] = frozenset()  # hubs whose token is set
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,9 +114,14 @@ class Plan:
     unresolved: tuple[Open, ...] = ()
 
     @property
+    def wanted(self) -> tuple[Transfer, ...]:
+        """The transfers that may happen: all but the refused."""
+        return tuple(transfer for transfer in self.transfers if transfer.consent is not Consent.REFUSED)
+
+    @property
     def size(self) -> int:
         """The bytes to bring, as far as sizes are known."""
-        return sum(transfer.source.size or 0 for transfer in self.transfers)
+        return sum(transfer.source.size or 0 for transfer in self.wanted)
 
     def to_dict(self) -> dict[str, Json]:
         """The plan as `comfywatchman.plan/1`."""
@@ -208,6 +222,8 @@ def _never(file: RemoteFile, policy: Policy) -> tuple[Consent, str] | None:
         return Consent.REFUSED, f"larger than {policy.largest_size / GIB:.0f} GiB"
     if file.access is Access.WITHDRAWN:
         return Consent.REFUSED, f"{_hub_title(file)} no longer gives this file"
+    if file.access in _LOCKED and file.hub not in policy.tokens:
+        return Consent.REFUSED, f"{_LOCKED[file.access]}, then `comfywatchman token set {file.hub}`"
     return None
 
 

@@ -31,7 +31,8 @@ def pages() -> dict[Path, str]:
 def _cli() -> Iterator[str]:
     yield "# Commands"
     yield ""
-    yield "Written by `make docs` from the commands' own help. Data goes to stdout, progress and talk to stderr."
+    yield "Written by `make docs` from the commands' own help. Data goes to stdout, progress and talk to"
+    yield "stderr."
     yield ""
     yield "| status | means |"
     yield "|---|---|"
@@ -68,9 +69,9 @@ def _command(command: click.Command, name: str) -> Iterator[str]:
 def _settings() -> Iterator[str]:
     yield "# Settings"
     yield ""
-    yield "Written by `make docs` from the table in `comfywatchman/settings.py`. A variable of the environment"
-    yield "beats `settings.json` in the data folder, which beats the default. Settings marked with a lock guard"
-    yield "security: only the file and `comfywatchman settings set` change them, never a route."
+    yield "Written by `make docs` from the table in `comfywatchman/settings.py`. A variable of the"
+    yield "environment beats `settings.json` in the data folder, which beats the default. Settings marked"
+    yield "with a lock guard security: only the file and `comfywatchman settings set` change them."
     yield ""
     yield "| setting | default | variable | means |"
     yield "|---|---|---|---|"
@@ -86,7 +87,8 @@ def _settings() -> Iterator[str]:
     yield "|---|---|"
     yield "| `COMFYWATCHMAN_HOME` | the data folder |"
     for hub, names in VARIABLES.items():
-        yield f"| {', '.join(f'`{name}`' for name in names)} | the token of {hub}; the first that is set counts |"
+        listed = ", ".join(f"`{name}`" for name in names)
+        yield f"| {listed} | the token of {hub}; the first that is set counts |"
     yield "| `HTTPS_PROXY`, `NO_PROXY` | as everywhere; credentials in `~/.netrc` are never used |"
 
 

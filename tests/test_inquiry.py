@@ -29,6 +29,10 @@ class Shelf:
     down: bool = False
     asked: list[list[str]] = field(default_factory=list)
 
+    @property
+    def has_token(self) -> bool:
+        return False
+
     def find(self, references: Sequence[Reference]) -> list[Answer]:
         self.asked.append([r.url or r.name for r in references])
         return [self._answer(r) for r in references]

@@ -66,6 +66,9 @@ def target(folder: str) -> str:
         ({"name": "ink.zip"}, Evidence.DIGEST, Consent.REFUSED),
         ({"scan": Scan.FAILED}, Evidence.DIGEST, Consent.FILE),
         ({"access": Access.WITHDRAWN}, Evidence.DIGEST, Consent.REFUSED),
+        ({"access": Access.LOGIN}, Evidence.DIGEST, Consent.REFUSED),
+        ({"access": Access.GATED}, Evidence.DIGEST, Consent.REFUSED),
+        ({"access": Access.EARLY}, Evidence.DIGEST, Consent.REFUSED),
         ({"hub": "web", "url": "https://example.org/ink.safetensors"}, Evidence.URL, Consent.FILE),
         ({"url": "http://civitai.com/x"}, Evidence.DIGEST, Consent.FILE),
         ({"url": "file:///etc/passwd"}, Evidence.DIGEST, Consent.REFUSED),
@@ -83,6 +86,13 @@ def test_configured_mirror_may_be_plain_http() -> None:
     assert judge(file, Evidence.DIGEST, Policy())[0] is Consent.FILE
     policy = Policy(mirrors=frozenset({"http://127.0.0.1:8123"}))
     assert judge(file, Evidence.DIGEST, policy)[0] is Consent.AUTOMATIC
+
+
+def test_token_opens_what_is_locked() -> None:
+    """With a token of that hub a gated file is tried; the hub has the last word."""
+    gated = replace(CERTAIN, access=Access.GATED)
+    assert judge(gated, Evidence.DIGEST, Policy(tokens=frozenset({"civitai"})))[0] is Consent.AUTOMATIC
+    assert judge(gated, Evidence.DIGEST, Policy(tokens=frozenset({"huggingface"})))[0] is Consent.REFUSED
 
 
 def test_allowed_host_needs_no_question_of_its_own() -> None:

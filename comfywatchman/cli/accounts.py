@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 
 import click
@@ -14,7 +13,7 @@ from .house import HUBS, find_own_home, open_house, open_tokens
 from .main import OK, STILL_OPEN
 from .options import common, common_options
 from .output import print_json, print_lines, say
-from .tables import render_table
+from .tables import render_table, table_width
 
 _HUB = click.argument("hub", type=click.Choice(HUBS))
 
@@ -100,7 +99,7 @@ def show_settings(context: click.Context) -> int:
         table = {entry.key: {"value": entry.value, "origin": entry.origin.value} for entry in shown}
         print_json({"schema": "comfywatchman.settings/1", "settings": {**table}})
         return OK
-    width = shutil.get_terminal_size((140, 24)).columns
+    width = table_width(sys.stdout)
     rows = [(entry.key, _text(entry.value), entry.origin.value, entry.help) for entry in shown]
     print_lines(render_table(("SETTING", "VALUE", "FROM", "MEANS"), rows, width=width))
     return OK

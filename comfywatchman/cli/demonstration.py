@@ -50,9 +50,10 @@ def demo(context: click.Context, keep: Path | None) -> int:
 
 def _play(stage: Stage, title: str, verb: str, *, quiet: bool) -> None:
     """Run one command as a person would type it."""
-    _tell(f"\n{title}\n$ comfywatchman {verb} lighthouse.json --models-dir models\n", quiet=quiet)
+    _tell(f"\n{title}\n$ comfywatchman {verb} lighthouse.json\n", quiet=quiet)
     options = ["--quiet"] if quiet else []
-    arguments = [verb, str(stage.workflow), "--models-dir", str(stage.models), *options]
+    yes = ["--yes"] if verb == "fetch" else []
+    arguments = [verb, *yes, str(stage.workflow), "--models-dir", str(stage.models), *options]
     main.main(arguments, prog_name="comfywatchman", standalone_mode=False, obj=Common())
 
 

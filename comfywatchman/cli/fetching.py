@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 import sys
 import threading
@@ -25,6 +24,7 @@ from .house import open_house
 from .main import BAD_INPUT, INTERRUPTED, OK, STILL_OPEN, TRANSFER_FAILED
 from .options import Common, common, common_options
 from .output import print_json, print_lines, say
+from .tables import table_width
 from .views import render_answer, render_candidates, render_outcome, render_plan, render_withheld
 
 
@@ -146,7 +146,7 @@ def _joined(*plans: Plan) -> Plan:
 def _show_plan(answer: Answer, plan: Plan, options: Common, *, dry_run: bool) -> None:
     if options.json or options.quiet:
         return
-    width = shutil.get_terminal_size((120, 24)).columns
+    width = table_width(sys.stdout if dry_run else sys.stderr)
     for line in render_answer(answer, plan, width=width):
         click.echo(line, err=not dry_run)
     click.echo(render_plan(plan), err=not dry_run)

@@ -74,7 +74,7 @@ def open_house(options: Common, *, hosts: Sequence[str] = (), needs_models: bool
                 roots=roots,
                 hubs=hubs,
                 known=Known(settings.home, places=_places(roots)),
-                policy=_policy(settings, hosts),
+                policy=_policy(settings, hosts, hubs),
                 guard=_guard(settings),
                 limits=_limits(settings),
             ),
@@ -147,12 +147,13 @@ def _mirrors(settings: Settings) -> frozenset[str]:
     return frozenset(f"{urlsplit(url).scheme}://{urlsplit(url).netloc}" for url in named)
 
 
-def _policy(settings: Settings, hosts: Sequence[str]) -> Policy:
+def _policy(settings: Settings, hosts: Sequence[str], hubs: Sequence[Hub]) -> Policy:
     return Policy(
         automatic_size=settings.automatic_cap,
         largest_size=settings.file_cap,
         mirrors=_mirrors(settings),
         hosts=frozenset((*settings.allowed_hosts, *(host.lower() for host in hosts))),
+        tokens=frozenset(hub.name for hub in hubs if hub.has_token),
     )
 
 

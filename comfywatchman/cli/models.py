@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import sys
 
 import click
 
@@ -12,6 +12,7 @@ from .house import open_house
 from .main import OK, STILL_OPEN
 from .options import common, common_options
 from .output import print_json, print_lines
+from .tables import table_width
 from .views import render_description, render_listing
 
 
@@ -55,7 +56,7 @@ def search(
     if options.json:
         print_json(search_document(listing))
     else:
-        print_lines(render_listing(listing, width=shutil.get_terminal_size((140, 24)).columns))
+        print_lines(render_listing(listing, width=table_width(sys.stdout)))
     return OK if listing.models or not listing.faults else STILL_OPEN
 
 
@@ -74,5 +75,5 @@ def describe(context: click.Context, subject: str) -> int:
     if options.json:
         print_json(describe_document(description))
     else:
-        print_lines(render_description(description, width=shutil.get_terminal_size((140, 24)).columns))
+        print_lines(render_description(description))
     return OK if description.files else STILL_OPEN

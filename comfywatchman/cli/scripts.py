@@ -11,7 +11,7 @@ import click
 from ..air import CIVITAI_HOSTS
 from ..errors import InvalidPlan
 from ..names import printable
-from ..plan import Consent, Plan, Transfer
+from ..plan import Plan, Transfer
 from ..planfile import read_plan
 from .main import OK
 from .options import common, common_options
@@ -60,9 +60,8 @@ def script(context: click.Context, plan: Path) -> int:
 
 def render_script(plan: Plan) -> Iterator[str]:
     """The script's lines; every text from outside is quoted for the shell, and refused files are left out."""
-    wanted = [transfer for transfer in plan.transfers if transfer.consent is not Consent.REFUSED]
-    yield _HEAD.replace("{title}", f"{len(wanted)} files, {format_size(plan.size)}")
-    for transfer in wanted:
+    yield _HEAD.replace("{title}", f"{len(plan.wanted)} files, {format_size(plan.size)}")
+    for transfer in plan.wanted:
         yield f"# {printable(transfer.path)}: {printable(transfer.reason)}"
         yield _call(transfer)
 

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
 import unicodedata
 from collections.abc import Sequence
 from itertools import zip_longest
+from typing import Final, TextIO
 
 from ..names import printable
 
-_GAP = "  "
+_GAP: Final = "  "
+_LEAST: Final = 12  # columns that a cell keeps however narrow the terminal is
+
+
+def table_width(stream: TextIO) -> int | None:
+    """The columns of a terminal, or None for a pipe or file, where nothing is cut."""
+    return shutil.get_terminal_size().columns if stream.isatty() else None
 
 
 def format_size(size: int | None) -> str:
@@ -21,19 +29,18 @@ def format_size(size: int | None) -> str:
         return "?"
     amount = float(size)
     for unit in ("B", "kB", "MB", "GB"):
-        if amount < 1000:
-            return f"{amount:.3g} {unit}" if unit != "B" else f"{size} B"
+        if amount < 999.5:
+            return f"{amount:.3g} {unit}"
         amount /= 1000
     return f"{amount:.3g} TB"
 
 
-def render_table(head: Sequence[str], rows: Sequence[Sequence[str]], *, width: int) -> list[str]:
-    """Lines of a table with aligned columns; the widest column gives way when `width` is short."""
+def render_table(head: Sequence[str], rows: Sequence[Sequence[str]], *, width: int | None) -> list[str]:
+    """Lines of a table with aligned columns; where `width` is short, the widest columns give way."""
     clean = [[printable(cell) for cell in row] for row in rows]
     widths = [max(map(columns, cells)) for cells in zip_longest(head, *clean, fillvalue="")]
-    excess = sum(widths) + len(_GAP) * (len(widths) - 1) - width
-    widest = widths.index(max(widths))
-    widths[widest] = max(widths[widest] - max(excess, 0), 12)
+    if width is not None:
+        widths = _fit(widths, width - len(_GAP) * (len(widths) - 1))
     return [_line(cells, widths) for cells in (head, *clean)]
 
 
@@ -57,16 +64,19 @@ def shorten(text: str, width: int) -> str:
     """
     if columns(text) <= width:
         return text
-    head, tail = text, ""
-    while columns(head) + columns(tail) + 1 > width:
-        half = len(head) // 2 if not tail else None
-        if half is not None:
-            head, tail = head[:half], head[half:]
-        elif columns(head) >= columns(tail):
-            head = head[:-1]
-        else:
-            tail = tail[1:]
+    half = len(text) // 2
+    head, tail = text[:half], text[half:]
+    while columns(head) + columns(tail) >= width and (head or tail):
+        head, tail = (head, tail[1:]) if columns(tail) > columns(head) else (head[:-1], tail)
     return f"{head}…{tail}"
+
+
+def _fit(widths: Sequence[int], room: int) -> list[int]:
+    """The widths with the widest taken down, a column at a time, until they fit or cannot give more."""
+    fitted = list(widths)
+    while sum(fitted) > room and max(fitted) > _LEAST:
+        fitted[fitted.index(max(fitted))] -= 1
+    return fitted
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:

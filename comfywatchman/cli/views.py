@@ -20,7 +20,7 @@ _HEAD: Final = ("FOLDER", "NAME", "STATE", "WHERE", "SIZE", "TO DO")
 _EVIDENCE: Final[Mapping[Evidence, str]] = {
     Evidence.SIMILAR_NAME: "similar name",
     Evidence.NAME: "same name",
-    Evidence.URL: "named by the workflow",
+    Evidence.URL: "workflow's link",
     Evidence.KNOWN: "known model",
     Evidence.DIGEST: "same digest",
 }
@@ -43,7 +43,7 @@ _VERIFIED: Final[Mapping[Verification, str]] = {
 Row = tuple[str, str, str, str, str, str]
 
 
-def render_answer(answer: Answer, plan: Plan | None, *, width: int) -> Iterator[str]:
+def render_answer(answer: Answer, plan: Plan | None, *, width: int | None) -> Iterator[str]:
     """The tables of all workflows, then what kept hubs from answering."""
     transfers = {r: t for t in plan.transfers for r in t.references} if plan else {}
     refused = {still_open.reference: still_open.reason for still_open in plan.unresolved} if plan else {}
@@ -56,12 +56,14 @@ def render_answer(answer: Answer, plan: Plan | None, *, width: int) -> Iterator[
 def render_plan(plan: Plan) -> str:
     """One line: how much will be fetched, what is here, what stays open."""
     parts = []
-    if plan.transfers:
-        parts.append(f"{_count(len(plan.transfers), 'file')} to fetch ({format_size(plan.size)})")
+    if plan.wanted:
+        parts.append(f"{_count(len(plan.wanted), 'file')} to fetch ({format_size(plan.size)})")
     if plan.kept:
         parts.append(f"{len({(k.file.root, k.file.path) for k in plan.kept})} present")
-    if plan.unresolved:
-        parts.append(f"{len({(o.reference.folder, o.reference.name) for o in plan.unresolved})} open")
+    still_open = {(o.reference.folder, o.reference.name) for o in plan.unresolved}
+    still_open |= {(t.folder, t.path) for t in plan.transfers if t.consent is Consent.REFUSED}
+    if still_open:
+        parts.append(f"{len(still_open)} open")
     return ", ".join(parts) or "nothing to do"
 
 
@@ -93,21 +95,21 @@ def render_error(error: WatchmanError) -> Iterator[str]:
         yield f"  → {printable(error.hint)}"
 
 
-def render_description(description: Description, *, width: int) -> Iterator[str]:
+def render_description(description: Description) -> Iterator[str]:
     """The facts of one model, a line each."""
     if description.local:
-        yield from _facts(_local_facts(description.local), width)
+        yield from _facts(_local_facts(description.local))
     for number, file in enumerate(description.files):
         if number or description.local:
             yield ""
-        yield from _facts(_remote_facts(file), width)
+        yield from _facts(_remote_facts(file))
     if not description.files:
         yield "No hub that was asked knows it."
     for fault in description.faults:
         yield from render_error(fault)
 
 
-def render_listing(listing: Listing, *, width: int) -> Iterator[str]:
+def render_listing(listing: Listing, *, width: int | None) -> Iterator[str]:
     """Models found by a search, a row each."""
     head = ("HUB", "MODEL", "TYPE", "BASE MODEL", "BY", "DOWNLOADS", "FETCH WITH")
     if listing.models:
@@ -139,7 +141,10 @@ def render_candidates(candidates: Sequence[Candidate]) -> Iterator[str]:
 
 
 def _render_report(
-    report: Report, transfers: Mapping[Reference, Transfer], refused: Mapping[Reference, str], width: int
+    report: Report,
+    transfers: Mapping[Reference, Transfer],
+    refused: Mapping[Reference, str],
+    width: int | None,
 ) -> Iterator[str]:
     yield f"{printable(report.path)}"
     if report.error:
@@ -148,14 +153,12 @@ def _render_report(
         return
     groups = _by_file(report)
     if groups:
-        rows = [_row(group, transfers, refused) for group in groups]
-        yield from ("  " + line for line in render_table(_HEAD, rows, width=width - 2))
+        rows = [_row(group, transfers) for group in groups]
+        yield from ("  " + line for line in render_table(_HEAD, rows, width=width and width - 2))
     else:
         yield "  names no model files"
-    for resolution in (group[0] for group in groups):
-        if isinstance(resolution, Ambiguous):
-            yield f"  {printable(resolution.reference.name)} may be one of:"
-            yield from ("    " + line for line in render_candidates(resolution.candidates))
+    for group in groups:
+        yield from ("  " + line for line in _note(group[0], transfers, refused))
     yield from ("  " + line for line in _asides(report.survey))
     yield ""
 
@@ -169,6 +172,23 @@ def _by_file(report: Report) -> list[list[Resolution]]:
     return list(groups.values())
 
 
+def _note(
+    resolution: Resolution, transfers: Mapping[Reference, Transfer], refused: Mapping[Reference, str]
+) -> Iterator[str]:
+    """What the table has no room for: choices, and why a file is not simply fetched."""
+    reference = resolution.reference
+    name = printable(reference.name)
+    if isinstance(resolution, Ambiguous) and reference.active:
+        yield f"{name} may be one of:"
+        yield from ("  " + line for line in render_candidates(resolution.candidates))
+        yield f"  choose with --pick {name.rpartition('/')[2]}=N"
+    elif reference in refused and not isinstance(resolution, Missing):
+        yield f"{name}: {printable(refused[reference])}"
+    elif (transfer := transfers.get(reference)) and transfer.consent is not Consent.AUTOMATIC:
+        page = transfer.source.page if transfer.consent is Consent.REFUSED else None
+        yield printable(" ".join(filter(None, (f"{name}: {transfer.reason}", page))))
+
+
 def _asides(survey: Survey) -> Iterator[str]:
     fetched = sorted({reference.name for reference in survey.self_fetched})
     if fetched:
@@ -177,35 +197,28 @@ def _asides(survey: Survey) -> Iterator[str]:
         yield printable(f"unknown node {node.type} ({', '.join(node.node_ids)}) names something like a model")
 
 
-def _row(
-    group: Sequence[Resolution], transfers: Mapping[Reference, Transfer], refused: Mapping[Reference, str]
-) -> Row:
+def _row(group: Sequence[Resolution], transfers: Mapping[Reference, Transfer]) -> Row:
     resolution = group[0]
     reference = resolution.reference
     name = reference.name + (f" (×{len(group)})" if len(group) > 1 else "")
-    state, where, size, to_do = _cells(resolution, transfers.get(reference), refused.get(reference))
+    state, where, size, to_do = _cells(resolution, transfers.get(reference))
     if not reference.active and state != "present":
         state, to_do = "muted", ""
     return (reference.folder, name, state, where, size, to_do)
 
 
-def _cells(
-    resolution: Resolution, transfer: Transfer | None, refused: str | None
-) -> tuple[str, str, str, str]:
+def _cells(resolution: Resolution, transfer: Transfer | None) -> tuple[str, str, str, str]:
     """State, where, size and what to do about one resolution."""
     match resolution:
         case Present(file=file, placement=placement):
             return "present", _place(file, placement), format_size(file.size), _relink(file, placement)
         case Found(file=remote, evidence=evidence):
             where = f"{_hub(remote.hub)}, {_EVIDENCE[evidence]}"
-            to_do = refused or (_fetching(transfer) if transfer else "")
-            return "found", where, format_size(remote.size), to_do
-        case Ambiguous(reference=reference, candidates=candidates):
-            name = reference.name.rpartition("/")[2]
-            return "ambiguous", _count(len(candidates), "candidate"), "", f"choose: --pick {name}=N"
+            return "found", where, format_size(remote.size), _fetching(transfer) if transfer else ""
+        case Ambiguous(candidates=candidates):
+            return "ambiguous", _count(len(candidates), "candidate"), "", "choose"
         case Missing(searched=searched):
-            where = f"not in {', '.join(searched)}" if searched else "not on this disk"
-            return "missing", where, "", "" if searched else "resolve"
+            return "missing", "found nowhere" if searched else "not on this disk", "", ""
         case _:
             assert_never(resolution)
 
@@ -229,23 +242,22 @@ def _relink(file: LocalFile, placement: Placement) -> str:
 
 
 def _fetching(transfer: Transfer) -> str:
-    access = _ACCESS[transfer.source.access]
     match transfer.consent:
         case Consent.AUTOMATIC:
-            return access or "fetch"
+            return "fetch"
         case Consent.PLAN:
-            return "; ".join(filter(None, ("fetch --yes", transfer.reason, access)))
+            return "fetch --yes"
         case Consent.FILE:
-            return f"asks: {transfer.reason}"
+            return "decide"
         case Consent.REFUSED:
-            return f"refused: {transfer.reason}"
+            return "see below"
         case _:
             assert_never(transfer.consent)
 
 
 def _withheld(transfer: Transfer) -> str:
     if transfer.consent is Consent.REFUSED:
-        return transfer.reason
+        return " ".join(filter(None, (transfer.reason, transfer.source.page)))
     if transfer.source.format == "pickle":
         return f"{transfer.reason}; --yes --allow-pickle fetches it"
     if transfer.consent is Consent.FILE:
@@ -253,10 +265,10 @@ def _withheld(transfer: Transfer) -> str:
     return f"{transfer.reason}; --yes fetches it"
 
 
-def _facts(facts: Iterable[tuple[str, str | None]], width: int) -> Iterator[str]:
+def _facts(facts: Iterable[tuple[str, str | None]]) -> Iterator[str]:
     for label, value in facts:
         if value:
-            yield f"{label:<14}{printable(value)}"[: max(width, 40)]
+            yield f"{label:<14}{printable(value)}"
 
 
 def _local_facts(file: LocalFile) -> Iterator[tuple[str, str | None]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import sys
 from pathlib import Path
 
 import click
@@ -15,6 +15,7 @@ from .house import open_house
 from .main import BAD_INPUT, OK, STILL_OPEN
 from .options import common, common_options
 from .output import print_json, print_lines
+from .tables import table_width
 from .views import render_answer, render_plan
 
 _WORKFLOWS = click.argument("workflows", nargs=-1, required=True, type=click.Path(path_type=Path))
@@ -35,7 +36,7 @@ def inspect(context: click.Context, workflows: tuple[Path, ...]) -> int:
     if options.json:
         print_json(inspect_document(answer))
     else:
-        print_lines(render_answer(answer, None, width=_width()))
+        print_lines(render_answer(answer, None, width=table_width(sys.stdout)))
     return _status(
         answer, open_ends=any(isinstance(r, Missing) and r.reference.active for r in answer.resolutions)
     )
@@ -58,7 +59,7 @@ def resolve(context: click.Context, workflows: tuple[Path, ...], hosts: tuple[st
     if options.json:
         print_json(resolve_document(answer, plan))
     else:
-        print_lines(render_answer(answer, plan, width=_width()))
+        print_lines(render_answer(answer, plan, width=table_width(sys.stdout)))
         print_lines([render_plan(plan)])
     return _status(answer, open_ends=_needs_more(plan))
 
@@ -71,7 +72,3 @@ def _status(answer: Answer, *, open_ends: bool) -> int:
     if any(report.error for report in answer.reports):
         return BAD_INPUT
     return STILL_OPEN if open_ends else OK
-
-
-def _width() -> int:
-    return shutil.get_terminal_size((120, 24)).columns
