@@ -84,7 +84,7 @@ class HuggingFaceApi:
         seconds = _FOR_EVER if _COMMIT.match(revision) else 10 * MINUTE
 
         def ask() -> Json:
-            return trimmed(_object(self._json("GET", path, params=_EXPAND)[0])).json
+            return trimmed(_named(self._json("GET", path, params=_EXPAND)[0])).json
 
         return Value(self._kept(self._question("info", repo, revision), ask, seconds=seconds))
 
@@ -239,6 +239,11 @@ class HuggingFaceApi:
         status = getattr(response, "status_code", 0)
         if status == 401:
             return LoginRequired(f"{HUB}: does not accept the token (401)", hub=HUB)
+        if status == 403 and "html" in response.headers.get("content-type", ""):
+            hint = "Wait some minutes, or switch a VPN or proxy off."
+            return Unreachable(
+                f"{HUB}: its guard (403, a web page) let no request through", hub=HUB, hint=hint
+            )
         if status == 403:
             hint = "Give the token the right to read this repository, at huggingface.co/settings/tokens."
             return LoginRequired(f"{HUB}: the token may not read this (403)", hub=HUB, hint=hint)
@@ -285,9 +290,9 @@ def _repo_path(repo: str) -> str:
     return repo
 
 
-def _object(value: Value) -> Value:
-    if not isinstance(value.json, dict):
-        raise HubUnavailable(f"{HUB}: expected a record, got something else", hub=HUB)
+def _named(value: Value) -> Value:
+    if not (value["id"].text_or_none() or value["modelId"].text_or_none()):
+        raise HubUnavailable(f"{HUB}: expected a repository, got something else", hub=HUB)
     return value
 
 
