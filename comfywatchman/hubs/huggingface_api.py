@@ -236,26 +236,30 @@ class HuggingFaceApi:
         return self._by_status(getattr(fault, "response", None))
 
     def _by_status(self, response: Any) -> HubError:
+        """What a status without a code of the hub's own means; 0 is no answer at all."""
         status = getattr(response, "status_code", 0)
-        if status == 401:
-            return LoginRequired(f"{HUB}: does not accept the token (401)", hub=HUB)
+        if status == 429 or status in (408, 502, 503, 504) or 520 <= status < 530:
+            wait = parse_retry_after(response.headers, now=self._ways.now())
+            words = "too many requests" if status == 429 else "overloaded or down"
+            return Unreachable(f"{HUB}: {words} ({status})", hub=HUB, again=True, retry_after=wait)
         if status == 403 and "html" in response.headers.get("content-type", ""):
             hint = "Wait some minutes, or switch a VPN or proxy off."
             return Unreachable(
                 f"{HUB}: its guard (403, a web page) let no request through", hub=HUB, hint=hint
             )
-        if status == 403:
-            hint = "Give the token the right to read this repository, at huggingface.co/settings/tokens."
-            return LoginRequired(f"{HUB}: the token may not read this (403)", hub=HUB, hint=hint)
-        if status == 404:
-            return NotFound(f"{HUB}: there is no such thing (404)", hub=HUB)
-        if status in (408, 429, 502, 503, 504) or 520 <= status < 530:
-            wait = parse_retry_after(response.headers, now=self._ways.now())
-            words = "too many requests" if status == 429 else "overloaded or down"
-            return Unreachable(f"{HUB}: {words} ({status})", hub=HUB, again=True, retry_after=wait)
-        if status == 451:
-            return Unreachable(f"{HUB}: not available in this region (451)", hub=HUB)
-        return HubUnavailable(f"{HUB}: did not answer the question ({status})", hub=HUB)
+        match status:
+            case 401:
+                fault: HubError = LoginRequired(f"{HUB}: does not accept the token (401)", hub=HUB)
+            case 403:
+                hint = "Give the token the right to read this repository, at huggingface.co/settings/tokens."
+                fault = LoginRequired(f"{HUB}: the token may not read this (403)", hub=HUB, hint=hint)
+            case 404:
+                fault = NotFound(f"{HUB}: there is no such thing (404)", hub=HUB)
+            case 451:
+                fault = Unreachable(f"{HUB}: not available in this region (451)", hub=HUB)
+            case _:
+                fault = HubUnavailable(f"{HUB}: did not answer the question ({status})", hub=HUB)
+        return fault
 
 
 def stored_token() -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -55,14 +56,29 @@ def says(value: object, status: int = 200, **headers: str) -> Said:
 App = Callable[[Asked], Said]
 
 
+class _Listener(ThreadingHTTPServer):
+    """Keeps what goes wrong in a handler; that a client hung up is no fault."""
+
+    daemon_threads = True
+
+    def __init__(self, faults: list[BaseException], handler: type[BaseHTTPRequestHandler]) -> None:
+        super().__init__(("127.0.0.1", 0), handler)
+        self._faults = faults
+
+    def handle_error(self, _request: object, _address: object) -> None:
+        fault = sys.exception()
+        if fault is not None and not isinstance(fault, ConnectionError):
+            self._faults.append(fault)
+
+
 class Server:
     """The running server: `app` may be exchanged at any time, `asked` is all it was asked."""
 
     def __init__(self, app: App) -> None:
         self.app = app
         self.asked: list[Asked] = []
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._http.daemon_threads = True
+        self.faults: list[BaseException] = []
+        self._http = _Listener(self.faults, self._handler())
 
     @property
     def url(self) -> str:
@@ -82,6 +98,7 @@ class Server:
             self._http.shutdown()
             self._http.server_close()
             thread.join()
+        assert self.faults == []
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         server = self

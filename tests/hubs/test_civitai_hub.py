@@ -222,6 +222,7 @@ def test_fifty_digests(hub: Civitai, server: Server) -> None:
         [model(n, f"Model {n}", file(1000 + n, f"m{n}.safetensors")) for n in range(1, 51)]
     )
     digests = [Digest.sha256(sha(str(1000 + n))) for n in range(1, 51)]
+    digests = [Digest.sha256(sha(str(1000 + n))) for n in range(1, 51)]
     wanted = [reference(f"renamed{n}.safetensors", digest=digest) for n, digest in enumerate(digests)]
 
     answers = hub.find(wanted)
@@ -286,7 +287,7 @@ def test_bulk_junk(hub: Civitai, server: Server, rows: list[object]) -> None:
 
 
 def test_similar_names(hub: Civitai, server: Server) -> None:
-    """Without an exact name, a like file name or the work's own name is offered, never as more than similar."""
+    """Without an exact name, a like file name or the work's own name is offered as similar."""
     server.app = CivitaiApp([INK, model(8, "Blue Ink", file(81, "zz9.safetensors", metadata={"fp": "fp8"}))])
     first, second = hub.find([reference("ink_style_xl_fp8.safetensors"), reference("blueInk.safetensors")])
 
