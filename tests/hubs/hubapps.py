@@ -157,7 +157,8 @@ class HuggingFaceApp:
             return self._whoami(asked)
         if asked.path == "/api/models":
             return self._listing(asked)
-        owner, name, kind, revision = asked.path.removeprefix("/api/models/").split("/", 3)
+        owner, name, kind, revision = f"{asked.path.removeprefix('/api/models/')}///".split("/", 3)
+        revision = revision.rstrip("/")
         record = next((r for r in self.repos if r["id"] == f"{owner}/{name}"), None)
         if record is None:
             return says({"error": "Invalid username or password."}, 401, X_Error_Code="RepoNotFound")

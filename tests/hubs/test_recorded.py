@@ -218,7 +218,7 @@ def broken(edits: Edits, value: Any) -> Any:
         if goes and way:
             del parent[last]
         else:
-            parent[last] = junk
+            parent[last] = deepcopy(junk)
     return holder[0]
 
 

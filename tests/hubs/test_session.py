@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -207,10 +208,14 @@ def test_retry_after(headers: dict[str, str], seconds: float | None) -> None:
     assert parse_retry_after(headers, now=NOW) == seconds
 
 
+def _always(said: Said, _asked: Asked) -> Said:
+    return said
+
+
 def test_no_retry_for_good_faults(server: Server) -> None:
     """What will not pass is not asked again."""
     for said in (Said(200, b"<html>", HTML), says({}, 500), says({}, 451), Said(403, b"<html>", HTML)):
-        server.app = lambda _asked, said=said: said
+        server.app = partial(_always, said)
         server.asked.clear()
         with pytest.raises(HubUnavailable):
             ask(server)
