@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import Final, assert_never
-from urllib.parse import SplitResult, parse_qs, quote, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qs, quote, unquote, urlencode, urlsplit
 
 from .errors import InvalidAir
 
@@ -26,8 +26,13 @@ HUGGINGFACE_HOSTS: Final = frozenset({"huggingface.co", "www.huggingface.co", "h
 _MAX_ID: Final = 2**31 - 1  # CivitAI answers 400 above it
 _AIR: Final = re.compile(
     r"(?:urn:)?air:(?P<ecosystem>[\w.-]+):(?P<type>[\w-]+):(?P<source>[\w-]+):"
-    r"(?P<id>[^@+\s]+?)(?:@(?P<version>[\w-]+))?(?:\+(?P<file>\d+))?(?:\.(?P<format>[a-z]\w*))?\Z",
-    re.IGNORECASE,
+    r"(?P<id>[\w./-]+?)(?:@(?P<version>[\w.-]+?))?(?:\+(?P<file>\d{1,10}))?(?:\.(?P<format>[a-z]\w*))?\Z",
+    re.IGNORECASE | re.ASCII,
+)
+_REPO_PART: Final = re.compile(r"[A-Za-z0-9_][\w.-]{0,95}", re.ASCII)
+_NOT_OWNERS: Final = frozenset(  # first steps of huggingface.co that are no owner of a model
+    {"api", "blog", "chat", "collections", "datasets", "docs", "join", "kernels", "learn", "login", "models"}
+    | {"new", "organizations", "papers", "posts", "settings", "spaces", "tasks"}
 )
 
 
@@ -55,38 +60,60 @@ class Air:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CivitaiLink:
-    """A CivitAI model, a version, or one file of a version; at least one id is known."""
+    """A CivitAI model, a version, or one file of a version; the model or the version is known.
+
+    Printed, it is the model's page where the model is known, else the address that downloads the version.
+    """
 
     model_id: int | None = None
     version_id: int | None = None
     file_id: int | None = None
 
+    def __post_init__(self) -> None:
+        if self.model_id is None and self.version_id is None:
+            raise InvalidAir("CivitAI: expected the id of a model or a version, got neither")
+
     def __str__(self) -> str:
-        if self.version_id is None:
-            return f"https://civitai.com/models/{self.model_id}"
-        if self.file_id is not None or self.model_id is None:
-            query = f"?fileId={self.file_id}" if self.file_id is not None else ""
-            return f"https://civitai.com/api/download/models/{self.version_id}{query}"
-        return f"https://civitai.com/models/{self.model_id}?modelVersionId={self.version_id}"
+        query = {"fileId": self.file_id}
+        if self.model_id is None:
+            address = f"https://civitai.com/api/download/models/{self.version_id}"
+        else:
+            address = f"https://civitai.com/models/{self.model_id}"
+            query = {"modelVersionId": self.version_id, **query}
+        chosen = urlencode({key: value for key, value in query.items() if value is not None})
+        return f"{address}?{chosen}" if chosen else address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HuggingFaceLink:
     """A file of a Hugging Face repository, or with `path` None the repository itself.
 
-    `revision` is a branch, tag or commit. A `path` that is a folder ends in `/`.
+    `repo` is owner/name; the oldest have no owner (gpt2). `revision` is a branch, tag or commit. A `path`
+    that is a folder ends in `/`.
+
+    Raises:
+        InvalidAir: a part cannot stand in an address: not a repository's name, `..` in the path, no text.
     """
 
     repo: str
     revision: str = "main"
     path: str | None = None
 
+    def __post_init__(self) -> None:
+        parts = self.repo.split("/")
+        if len(parts) > 2 or parts[0] in _NOT_OWNERS or not all(map(_REPO_PART.fullmatch, parts)):
+            raise InvalidAir(f"Hugging Face: expected a repository owner/name, got {self.repo[:120]!r}")
+        if not _is_address(self.revision.split("/")):
+            raise InvalidAir(f"Hugging Face: expected a revision, got {self.revision[:120]!r}")
+        if self.path is not None and not _is_address(self.path.removesuffix("/").split("/")):
+            raise InvalidAir(f"Hugging Face: expected the path of a file, got {self.path[:120]!r}")
+
     def __str__(self) -> str:
+        address, revision = f"https://huggingface.co/{self.repo}", quote(self.revision, safe="")
         if self.path is None:
-            return f"https://huggingface.co/{self.repo}"
+            return address if self.revision == "main" else f"{address}/tree/{revision}"
         kind = "tree" if self.path.endswith("/") else "resolve"
-        revision = quote(self.revision, safe="")
-        return f"https://huggingface.co/{self.repo}/{kind}/{revision}/{quote(self.path).rstrip('/')}"
+        return f"{address}/{kind}/{revision}/{quote(self.path).rstrip('/')}"
 
 
 HubLink = CivitaiLink | HuggingFaceLink
@@ -131,10 +158,13 @@ def parse_link(url: str) -> HubLink | None:
         return None
     if parts.scheme not in ("http", "https"):
         return None
-    if host in CIVITAI_HOSTS:
-        return _civitai_link(parts)
-    if host in HUGGINGFACE_HOSTS:
-        return _huggingface_link(parts)
+    try:
+        if host in CIVITAI_HOSTS:
+            return _civitai_link(parts)
+        if host in HUGGINGFACE_HOSTS:
+            return _huggingface_link(parts)
+    except InvalidAir:
+        return None
     return None
 
 
@@ -148,7 +178,8 @@ def parse_thing(text: str) -> HubLink:
         InvalidAir: it is none of them.
     """
     text = text.strip()
-    link = _short_form(text) or parse_link(text)
+    bare = text.partition("/")[0].lower() in CIVITAI_HOSTS | HUGGINGFACE_HOSTS  # as browsers show addresses
+    link = _short_form(text) or parse_link(f"https://{text}" if bare else text)
     if link is not None:
         return link
     if re.match(r"(urn:)?air:", text, re.IGNORECASE):
@@ -163,8 +194,10 @@ def link_of_air(air: Air) -> HubLink:
         InvalidAir: its source is no hub known here, or its ids are none of that hub.
     """
     if air.source == "civitai" and (model_id := _id(air.id)) is not None:
-        return CivitaiLink(model_id=model_id, version_id=_id(air.version), file_id=air.file)
-    if air.source == "huggingface" and air.id.count("/") >= 1:
+        version_id = _id(air.version)
+        if air.version is None or version_id is not None:
+            return CivitaiLink(model_id=model_id, version_id=version_id, file_id=air.file)
+    if air.source == "huggingface" and "/" in air.id:
         owner, name, *path = air.id.split("/")
         return HuggingFaceLink(
             repo=f"{owner}/{name}", revision=air.version or "main", path="/".join(path) or None
@@ -192,12 +225,18 @@ def _short_form(text: str) -> HubLink | None:
     if colon and head.lower() == "v" and (version_id := _id(rest)) is not None:
         return CivitaiLink(version_id=version_id)
     if colon and head.lower() == "hf":
-        owner, _, name = rest.strip("/").partition("/")
-        name, _, path = name.partition("/")
-        if owner and name:
-            name, _, revision = name.partition("@")
-            return HuggingFaceLink(repo=f"{owner}/{name}", revision=revision or "main", path=path or None)
+        owner, _, rest = rest.lstrip("/").partition("/")
+        name, _, path = rest.partition("/")
+        name, _, revision = name.partition("@")
+        return HuggingFaceLink(repo=f"{owner}/{name}", revision=revision or "main", path=path or None)
     return None
+
+
+def _is_address(steps: list[str]) -> bool:
+    """Whether steps of a path can be written into an address and read back: no `..`, no lone surrogates."""
+    return all(
+        step not in ("", ".", "..") and not any("\ud800" <= c <= "\udfff" for c in step) for step in steps
+    )
 
 
 def _id(text: str | None) -> int | None:
@@ -212,30 +251,43 @@ def _civitai_link(parts: SplitResult) -> CivitaiLink | None:
     steps = [step for step in parts.path.split("/") if step]
     query = {key.lower(): values[0] for key, values in parse_qs(parts.query).items()}
     match steps:
-        case (
-            ["api", "download", "models", version, *_]
-            | ["api", "v1", "model-versions", version]
-            | [
-                "model-versions",
-                version,
-            ]
-        ) if version_id := _id(version):
-            return CivitaiLink(version_id=version_id, file_id=_id(query.get("fileid")))
-        case ["models", model, *_] | ["api", "v1", "models", model] if model_id := _id(model):
-            return CivitaiLink(model_id=model_id, version_id=_id(query.get("modelversionid")))
+        case ["api", "v1", *rest]:
+            steps = rest
+        case ["api", "download", "models", version, *_]:
+            steps = ["model-versions", version]
+    file_id = _id(query.get("fileid"))
+    match steps:
+        case ["model-versions", version] if version_id := _id(version):
+            return CivitaiLink(version_id=version_id, file_id=file_id)
+        case ["models", model, *_] if model_id := _id(model):
+            return CivitaiLink(
+                model_id=model_id, version_id=_id(query.get("modelversionid")), file_id=file_id
+            )
     return None
 
 
 def _huggingface_link(parts: SplitResult) -> HuggingFaceLink | None:
     steps = [unquote(step) for step in parts.path.split("/") if step]
     match steps:
-        case ["api" | "datasets" | "spaces" | "docs" | "papers" | "collections", *_]:
-            return None
-        case [owner, name, "resolve" | "blob" | "raw", revision, *path] if path:
-            return HuggingFaceLink(repo=f"{owner}/{name}", revision=revision, path="/".join(path))
-        case [owner, name, "tree", revision, *path]:
-            folder = "/".join(path) + "/" if path else None
-            return HuggingFaceLink(repo=f"{owner}/{name}", revision=revision, path=folder)
+        case [name, "resolve" | "blob" | "raw" | "tree" as kind, *rest]:  # the oldest repositories
+            repo = name
         case [owner, name]:
             return HuggingFaceLink(repo=f"{owner}/{name}")
+        case [owner, name, kind, *rest]:
+            repo = f"{owner}/{name}"
+        case _:
+            return None
+    match rest:
+        case ["refs", "pr" | "convert" as group, which, *path]:  # pasted without the quoting of its slashes
+            revision = f"refs/{group}/{which}"
+        case [revision, *path]:
+            pass
+        case _:
+            return None
+    match kind:
+        case "resolve" | "blob" | "raw" if path:
+            return HuggingFaceLink(repo=repo, revision=revision, path="/".join(path))
+        case "tree":
+            folder = "/".join(path) + "/" if path else None
+            return HuggingFaceLink(repo=repo, revision=revision, path=folder)
     return None

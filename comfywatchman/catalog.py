@@ -129,6 +129,7 @@ class RemoteFile:
             "published_at": self.published_at,
             "revision": self.revision,
             "scan": self.scan.value if self.scan else None,
+            "id": self.id,
         }
 
 
@@ -156,6 +157,7 @@ class LocalFile:
             "path": self.path,
             "root": self.root,
             "size": self.size,
+            "mtime_ns": self.mtime_ns,
             "digests": [str(d) for d in self.digests],
             "origin": self.origin,
         }

@@ -9,6 +9,8 @@ ComfyUI writes NaN and Infinity into saved prompts; they are read as null.
 from __future__ import annotations
 
 import json
+import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -18,11 +20,23 @@ from .errors import InputError
 
 MIB: Final = 1 << 20
 
+_KINDS: Final = {
+    type(None): "null",
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    str: "text",
+    list: "a list",
+    dict: "an object",
+}
+_SURROGATES: Final = re.compile("[\ud800-\udfff]")
+
 
 class DecodeError(InputError):
     """Bytes that are no JSON, or a JSON value that is not what its place asks for."""
 
     code = "invalid-json"
+    default_hint = "Get the file again, or correct it at the place the message names."
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +50,7 @@ class Value:
         if isinstance(key, str):
             inner = self.json.get(key) if isinstance(self.json, dict) else None
             return Value(inner, f"{self.path}.{key}")
-        inner = self.json[key] if isinstance(self.json, list) and key < len(self.json) else None
+        inner = self.json[key] if isinstance(self.json, list) and 0 <= key < len(self.json) else None
         return Value(inner, f"{self.path}[{key}]")
 
     def items(self) -> Iterator[Value]:
@@ -66,13 +80,15 @@ class Value:
             yield key, Value(inner, f"{self.path}.{key}")
 
     def text(self) -> str:
-        """A string.
+        """A string that can be written anywhere: JSON can hold halves of a character, and those are refused.
 
         Raises:
             DecodeError: it is none.
         """
         if isinstance(self.json, str):
-            return self.json
+            if _is_whole(self.json):
+                return self.json
+            raise DecodeError(f"{self._place()}: expected text, got half a character (a lone surrogate)")
         raise self.fault("text")
 
     def integer(self) -> int:
@@ -88,18 +104,20 @@ class Value:
         raise self.fault("a whole number")
 
     def number(self) -> float:
-        """A number.
+        """A number that a float can hold: 1e999 is none.
 
         Raises:
             DecodeError: it is none.
         """
         if isinstance(self.json, int | float) and not isinstance(self.json, bool):
-            return float(self.json)
+            if abs(self.json) <= sys.float_info.max:
+                return float(self.json)
+            raise DecodeError(f"{self._place()}: expected a number, got one that is too large")
         raise self.fault("a number")
 
     def text_or_none(self) -> str | None:
         """The string, or None for anything else: for fields nothing depends on."""
-        return self.json if isinstance(self.json, str) else None
+        return self.json if isinstance(self.json, str) and _is_whole(self.json) else None
 
     def integer_or_none(self) -> int | None:
         """The whole number, or None for anything else: for fields nothing depends on."""
@@ -114,8 +132,12 @@ class Value:
 
     def fault(self, wanted: str) -> DecodeError:
         """The error that says what was expected here."""
-        got = "null" if self.json is None else type(self.json).__name__
-        return DecodeError(f"{self.path}: expected {wanted}, got {got}")
+        return DecodeError(f"{self._place()}: expected {wanted}, got {_KINDS[type(self.json)]}")
+
+    def _place(self) -> str:
+        """The path as it can stand in a message, whatever the keys of the document are."""
+        shown = self.path if len(self.path) <= 200 else f"…{self.path[-199:]}"
+        return shown if shown.isprintable() else ascii(shown)
 
 
 def parse_json(data: bytes | str, *, limit: int = 20 * MIB) -> Json:
@@ -138,6 +160,11 @@ def parse_json(data: bytes | str, *, limit: int = 20 * MIB) -> Json:
     except ValueError as fault:  # int() refuses more than 4,300 digits
         raise DecodeError("JSON holds a number with thousands of digits") from fault
     return parsed
+
+
+def _is_whole(text: str) -> bool:
+    """Whether text has no lone surrogates, which no encoding can write."""
+    return text.isascii() or not _SURROGATES.search(text)
 
 
 def _no_number(_constant: str) -> None:

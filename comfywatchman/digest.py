@@ -59,7 +59,7 @@ class Digest:
 
 
 def parse_digest(text: str) -> Digest:
-    """Read `algorithm:hex`, or bare hex whose length leaves no doubt.
+    """Read `algorithm:hex`, or bare hex, taken for what hex of its length usually is.
 
     >>> str(parse_digest("SHA256:" + "AB" * 32))[:12]
     'sha256:ababa'

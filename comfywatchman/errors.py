@@ -66,6 +66,7 @@ class InvalidSettings(InputError):
     """A settings file, an environment variable or an option with a value that means nothing."""
 
     code = "invalid-settings"
+    default_hint = "Correct the value, or remove it to go back to what is usual."
 
 
 class UnsafePath(InputError):
@@ -126,6 +127,7 @@ class NotFound(HubError):
     """The hub has no such model, version or file."""
 
     code = "not-found"
+    default_hint = "Check the link or the id; the model may have been moved or deleted."
 
 
 class LoginRequired(HubError):
@@ -176,6 +178,7 @@ class SizeMismatch(TransferError):
     """The number of bytes is not what the hub's record says."""
 
     code = "size-mismatch"
+    default_hint = "Fetch again; if it stays so, the hub's record is wrong: report it there."
 
 
 class DigestMismatch(TransferError):
@@ -210,6 +213,7 @@ class Refused(TransferError):
     """Policy forbids this transfer: scheme, host, address, format or target."""
 
     code = "refused"
+    default_hint = "This is never fetched; bring the file yourself if you trust it."
 
 
 # ── the library ──

@@ -1,16 +1,33 @@
 """Plans: what will be done, as data.
 
 A plan can be printed (a dry run costs nothing), shown in a browser, saved, and run tomorrow.
-Its form in JSON is `comfywatchman.plan/1`.
+Its form in JSON is `comfywatchman.plan/1`. Together its three parts hold every active reference once.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Final, assert_never
+from urllib.parse import urlsplit
 
-from .catalog import Json, RemoteFile
-from .resolution import Ambiguous, Evidence, Found, Missing, Present
+from .catalog import Access, Json, LocalFile, RemoteFile, Scan, base_name, extension, format_of
+from .errors import UnknownFolder, UnsafePath
+from .names import safe_path
+from .resolution import Ambiguous, Evidence, Found, Missing, Present, Resolution
+from .workflow.references import Reference
+
+SCHEMA: Final = "comfywatchman.plan/1"
+GIB: Final = 1 << 30
+
+
+# What opens a file that its hub does not give to everybody.
+_LOCKED: Final = {
+    Access.LOGIN: "needs an account",
+    Access.GATED: "gated: ask for access on its page",
+    Access.EARLY: "early access: buy it on its page",
+}
 
 
 class Consent(StrEnum):
@@ -20,6 +37,17 @@ class Consent(StrEnum):
     PLAN = "plan"
     FILE = "file"
     REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What may be fetched. Sizes in bytes; `mirrors` are origins (scheme://host:port) the user configured."""
+
+    automatic_size: int = 30 * GIB
+    largest_size: int = 200 * GIB
+    mirrors: frozenset[str] = frozenset()
+    hosts: frozenset[str] = frozenset()  # further hosts the user allowed
+    tokens: frozenset[str] = frozenset()  # hubs whose token is set
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +61,7 @@ class Transfer:
     evidence: Evidence
     consent: Consent
     reason: str
+    references: tuple[Reference, ...] = ()
 
     def to_dict(self) -> dict[str, Json]:
         """The TRANSFER object of the JSON documents."""
@@ -45,13 +74,245 @@ class Transfer:
             "digests": [str(d) for d in self.source.digests],
             "consent": self.consent.value,
             "reason": self.reason,
+            "evidence": self.evidence.word,
+            "file": self.source.to_dict(),
+            "references": [reference.to_dict() for reference in self.references],
         }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """A reference whose file is already here."""
+
+    reference: Reference
+    file: LocalFile
+
+    def to_dict(self) -> dict[str, Json]:
+        """The reference with its file."""
+        return {**self.reference.to_dict(), "file": self.file.to_dict()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Open:
+    """A reference for which nothing will be fetched, and why: ambiguous, missing or refused."""
+
+    reference: Reference
+    state: str
+    reason: str
+
+    def to_dict(self) -> dict[str, Json]:
+        """The reference with its state and reason."""
+        return {**self.reference.to_dict(), "state": self.state, "reason": self.reason}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What will be fetched, what is here, and what stays open: together every active reference once."""
+    """What will be fetched, what is here, and what stays open."""
 
     transfers: tuple[Transfer, ...] = ()
-    kept: tuple[Present, ...] = ()
-    unresolved: tuple[Ambiguous | Missing | Found, ...] = ()
+    kept: tuple[Kept, ...] = ()
+    unresolved: tuple[Open, ...] = ()
+
+    @property
+    def wanted(self) -> tuple[Transfer, ...]:
+        """The transfers that may happen: all but the refused."""
+        return tuple(transfer for transfer in self.transfers if transfer.consent is not Consent.REFUSED)
+
+    @property
+    def size(self) -> int:
+        """The bytes to bring, as far as sizes are known."""
+        return sum(transfer.source.size or 0 for transfer in self.wanted)
+
+    def to_dict(self) -> dict[str, Json]:
+        """The plan as `comfywatchman.plan/1`."""
+        return {
+            "schema": SCHEMA,
+            "size": self.size,
+            "transfers": [transfer.to_dict() for transfer in self.transfers],
+            "kept": [kept.to_dict() for kept in self.kept],
+            "unresolved": [still_open.to_dict() for still_open in self.unresolved],
+        }
+
+
+def make_plan(
+    resolutions: Sequence[Resolution], *, target: Callable[[str], str], policy: Policy | None = None
+) -> Plan:
+    """Turn resolutions into a plan.
+
+    `target(folder)` names the root that new files of a folder go to, or raises UnknownFolder. Muted and
+    bypassed references are left out. References to one file become one transfer.
+    """
+    policy = policy or Policy()
+    transfers: dict[tuple[str, str], Transfer] = {}
+    kept: list[Kept] = []
+    still_open: list[Open] = []
+    for resolution in resolutions:
+        if not resolution.reference.active:
+            continue
+        match resolution:
+            case Present(reference, file):
+                kept.append(Kept(reference=reference, file=file))
+            case Found():
+                made = _transfer_of(resolution, target, policy)
+                _add(made, transfers, still_open)
+            case Ambiguous(reference, candidates):
+                reason = f"{len(candidates)} files may be meant"
+                still_open.append(Open(reference=reference, state="ambiguous", reason=reason))
+            case Missing(reference, searched):
+                reason = f"not found in {', '.join(searched)}" if searched else "not searched"
+                still_open.append(Open(reference=reference, state="missing", reason=reason))
+            case _:
+                assert_never(resolution)
+    return Plan(transfers=tuple(transfers.values()), kept=tuple(kept), unresolved=tuple(still_open))
+
+
+def make_transfer(
+    file: RemoteFile,
+    *,
+    folder: str,
+    path: str,
+    evidence: Evidence,
+    target: Callable[[str], str],
+    policy: Policy,
+    references: tuple[Reference, ...] = (),
+) -> Transfer:
+    """Place one file below the root of its folder and say what consent it needs.
+
+    Raises:
+        UnsafePath: the name must not become a path.
+        UnknownFolder: there is no such folder.
+    """
+    consent, reason = judge(file, evidence, policy)
+    return Transfer(
+        source=file,
+        root=target(folder),
+        folder=folder,
+        path=safe_path(path),
+        evidence=evidence,
+        consent=consent,
+        reason=reason,
+        references=references,
+    )
+
+
+def judge(file: RemoteFile, evidence: Evidence, policy: Policy) -> tuple[Consent, str]:
+    """What consent a file needs and why, in words for a person.
+
+    The levels are those of `docs/explanation/trust.md`; the strictest that applies wins.
+    """
+    return (
+        _never(file, policy)
+        or _each_file(file, policy)
+        or _one_click(file, evidence, policy)
+        or _certain(file)
+    )
+
+
+def _certain(file: RemoteFile) -> tuple[Consent, str]:
+    return Consent.AUTOMATIC, f"{_hub_title(file)} publishes its digest"
+
+
+def _never(file: RemoteFile, policy: Policy) -> tuple[Consent, str] | None:
+    scheme = urlsplit(file.url).scheme
+    if scheme not in ("https", "http"):
+        return Consent.REFUSED, f"{scheme or 'no'} address: only https is fetched"
+    if file.format == "archive":
+        return Consent.REFUSED, "an archive: nothing is unpacked"
+    if file.size is not None and file.size > policy.largest_size:
+        return Consent.REFUSED, f"larger than {policy.largest_size / GIB:.0f} GiB"
+    if file.access is Access.WITHDRAWN:
+        return Consent.REFUSED, f"{_hub_title(file)} no longer gives this file"
+    if file.access in _LOCKED and file.hub not in policy.tokens:
+        return Consent.REFUSED, f"{_LOCKED[file.access]}, then `comfywatchman token set {file.hub}`"
+    return None
+
+
+def _each_file(file: RemoteFile, policy: Policy) -> tuple[Consent, str] | None:
+    parts = urlsplit(file.url)
+    if parts.scheme == "http" and _origin(file.url) not in policy.mirrors:
+        return Consent.FILE, f"plain http from {parts.netloc}"
+    if file.hub == "web" and _origin(file.url) not in policy.mirrors and parts.hostname not in policy.hosts:
+        return Consent.FILE, f"from {parts.hostname}, which is no hub"
+    if file.scan is Scan.FAILED:
+        return Consent.FILE, f"{_hub_title(file)}'s scanners warn of this file"
+    if file.format == "pickle" and not (file.digest("sha256") and file.scan is Scan.PASSED):
+        return Consent.FILE, "a pickle: it can run code when it is loaded"
+    if file.format in ("other", "onnx"):
+        return (
+            Consent.FILE,
+            f"{extension(file.name) or 'no extension'}: not a format known to hold only weights",
+        )
+    return None
+
+
+def _one_click(file: RemoteFile, evidence: Evidence, policy: Policy) -> tuple[Consent, str] | None:
+    if file.format == "pickle":
+        return Consent.PLAN, f"a pickle whose digest {_hub_title(file)} publishes and whose scans passed"
+    if evidence <= Evidence.NAME:
+        return Consent.PLAN, "only its name says that it is the one"
+    if not (file.digest("sha256") or file.digest("blake3")):
+        return Consent.PLAN, "no digest is published"
+    if file.size is not None and file.size > policy.automatic_size:
+        return Consent.PLAN, f"larger than {policy.automatic_size / GIB:.0f} GiB"
+    return None
+
+
+def _hub_title(file: RemoteFile) -> str:
+    return {"civitai": "CivitAI", "huggingface": "Hugging Face"}.get(
+        file.hub, urlsplit(file.url).hostname or "web"
+    )
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}".lower()
+
+
+def _transfer_of(found: Found, target: Callable[[str], str], policy: Policy) -> Transfer | Open:
+    reference = found.reference
+    try:
+        transfer = make_transfer(
+            found.file,
+            folder=reference.folder,
+            path=_path_for(reference, found.file),
+            evidence=found.evidence,
+            target=target,
+            policy=policy,
+            references=(reference,),
+        )
+        transfer = replace(transfer, source=_with_digest(transfer.source, reference))
+    except (UnsafePath, UnknownFolder) as fault:
+        return Open(reference=reference, state="refused", reason=fault.message)
+    return transfer
+
+
+def _with_digest(file: RemoteFile, reference: Reference) -> RemoteFile:
+    """The file, checked against the workflow's digest where its hub publishes none."""
+    if reference.digest is None or any(d.identifies for d in file.digests):
+        return file
+    return replace(file, digests=(*file.digests, reference.digest))
+
+
+def _path_for(reference: Reference, file: RemoteFile) -> str:
+    """The name the widget asks for, or the file's own where the widget gives no extension of that format."""
+    if format_of(reference.name) == file.format:
+        return reference.name
+    folder = reference.name.rpartition("/")[0]
+    name = base_name(file.name)
+    return f"{folder}/{name}" if folder else name
+
+
+def _add(made: Transfer | Open, transfers: dict[tuple[str, str], Transfer], still_open: list[Open]) -> None:
+    """Take a transfer into the plan; the second reference to one target joins the first."""
+    if isinstance(made, Open):
+        still_open.append(made)
+        return
+    key = (made.root, made.path.casefold())
+    before = transfers.get(key)
+    if before is None:
+        transfers[key] = made
+    elif before.source == made.source:
+        transfers[key] = replace(before, references=(*before.references, *made.references))
+    else:
+        reason = f"another model is already planned as {made.folder}/{made.path}"
+        still_open.extend(Open(reference=r, state="refused", reason=reason) for r in made.references)

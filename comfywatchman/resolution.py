@@ -6,10 +6,13 @@ that are not the same file are Ambiguous; none is Missing, with what was searche
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from typing import assert_never
 
-from .catalog import LocalFile, RemoteFile
+from .catalog import Access, LocalFile, RemoteFile
+from .digest import match_digests
 from .workflow.references import Reference
 
 
@@ -89,3 +92,105 @@ class Missing:
 
 
 Resolution = Present | Found | Ambiguous | Missing
+
+
+def resolve(
+    reference: Reference,
+    *,
+    local: Sequence[LocalMatch] = (),
+    remote: Sequence[Candidate] = (),
+    searched: tuple[str, ...] = (),
+) -> Resolution:
+    """Decide what a reference means, given everything found on this disk and on the hubs.
+
+    `local` is best placement first. A file in the reference's own folder is Present. A file of that name in
+    another folder is Present only while no hub names a file that it is not.
+    """
+    here = [match for match in local if not _contradicts(reference, match)]
+    for match in here:
+        if match.placement is not Placement.FOLDER:
+            return Present(reference, match.file, match.placement, _local_evidence(reference, match))
+    decided = _choose(reference, remote, searched)
+    elsewhere = next(iter(here), None)
+    if elsewhere is None or _differs(elsewhere.file, decided):
+        return decided
+    return Present(reference, elsewhere.file, Placement.FOLDER, _local_evidence(reference, elsewhere))
+
+
+def is_settled(candidates: Sequence[Candidate]) -> bool:
+    """Whether the candidates leave no doubt, so that asking further hubs is of no use."""
+    best = [c for c in merge_same_files(candidates) if c.evidence >= Evidence.URL]
+    return any(c.evidence is Evidence.DIGEST for c in best) or len(best) == 1
+
+
+def merge_same_files(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
+    """The candidates without repeats of one file, best evidence first, otherwise in the order given.
+
+    Two are the same file when an identifying digest agrees or they have one URL. The one kept has the
+    best evidence; among equals the one that can be had without asking anybody, then the first.
+    """
+    kept: list[Candidate] = []
+    for candidate in sorted(candidates, key=lambda c: (-c.evidence, c.file.access is not Access.OPEN)):
+        if not any(_same_file(candidate.file, other.file) for other in kept):
+            kept.append(candidate)
+    return tuple(kept)
+
+
+def _choose(reference: Reference, remote: Sequence[Candidate], searched: tuple[str, ...]) -> Resolution:
+    """Found when one candidate stands out, Ambiguous when a person must choose, else Missing."""
+    fitting = [c for c in remote if not _denies(reference, c.file)]
+    if not fitting and not remote:
+        return Missing(reference, searched)
+    candidates = merge_same_files(fitting)
+    if candidates and candidates[0].evidence > Evidence.SIMILAR_NAME:
+        best = [c for c in candidates if c.evidence is candidates[0].evidence]
+        if len(best) == 1 or _are_mirrors(best):
+            return Found(reference, best[0].file, best[0].evidence)
+    return Ambiguous(reference, merge_same_files(remote))
+
+
+def _are_mirrors(candidates: Sequence[Candidate]) -> bool:
+    """Whether the known-models table offers one file at several addresses.
+
+    Its authors publish shared files (`ae.safetensors`, `qwen_image_vae.safetensors`) in several of their
+    repositories. What digests and sizes are known must not disagree.
+    """
+    if any(c.evidence is not Evidence.KNOWN for c in candidates):
+        return False
+    first = candidates[0].file
+    return not any(_distinct(first, c.file) for c in candidates[1:])
+
+
+def _same_file(one: RemoteFile, other: RemoteFile) -> bool:
+    return one.url == other.url or match_digests(one.digests, other.digests) is True
+
+
+def _distinct(one: RemoteFile | LocalFile, other: RemoteFile) -> bool:
+    """Whether two files are known to differ."""
+    sizes = one.size is not None and other.size is not None and one.size != other.size
+    return sizes or match_digests(one.digests, other.digests) is False
+
+
+def _differs(file: LocalFile, decided: Resolution) -> bool:
+    """Whether the hubs name another file than the one found in another folder."""
+    match decided:
+        case Found(file=remote, evidence=evidence):
+            return evidence >= Evidence.URL and (remote.size is None or _distinct(file, remote))
+        case Ambiguous() | Missing() | Present():
+            return False
+        case _:
+            assert_never(decided)
+
+
+def _denies(reference: Reference, file: RemoteFile) -> bool:
+    """Whether the digest in the workflow says that it is another file."""
+    return reference.digest is not None and match_digests((reference.digest,), file.digests) is False
+
+
+def _contradicts(reference: Reference, match: LocalMatch) -> bool:
+    return reference.digest is not None and match_digests((reference.digest,), match.file.digests) is False
+
+
+def _local_evidence(reference: Reference, match: LocalMatch) -> Evidence:
+    same = reference.digest is not None and match_digests((reference.digest,), match.file.digests)
+    return Evidence.DIGEST if same else Evidence.NAME

@@ -1,10 +1,16 @@
 """Fixtures for all tests. The first import binds the inner package before pytest touches the root."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fakehub.server import FakeHub
+from hypothesis import settings
 
 import comfywatchman as comfywatchman
+
+settings.register_profile("shared machine", deadline=None)  # a busy CPU is no fault of the code
+settings.load_profile("shared machine")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -15,3 +21,11 @@ def shared_data() -> Path:
     if not SHARED.is_dir():
         pytest.skip("no shared/data beside this checkout")
     return SHARED
+
+
+@pytest.fixture
+def fakehub() -> Iterator[FakeHub]:
+    """A fresh server that speaks as both hubs do; the test fails when one of its handlers did."""
+    with FakeHub() as hub:
+        yield hub
+    assert hub.log.faults == []

@@ -40,6 +40,10 @@ class Hub(Protocol):
     def name(self) -> str:
         """`civitai` or `huggingface`: the word in JSON, settings and `token set`."""
 
+    @property
+    def has_token(self) -> bool:
+        """Whether a token is set; not whether the hub accepts it."""
+
     def find(self, references: Sequence[Reference]) -> list[Answer]:
         """Look for many references at once; one answer each, in the same order.
 

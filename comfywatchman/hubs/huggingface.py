@@ -70,6 +70,11 @@ class HuggingFace:
         """`huggingface`."""
         return HUB
 
+    @property
+    def has_token(self) -> bool:
+        """Whether a token is set; not whether the hub accepts it."""
+        return self._token() is not None
+
     def find(self, references: Sequence[Reference]) -> list[Answer]:
         """Look for many references at once: by link, then by name."""
         return _Search(self, references).answers()

@@ -1,0 +1,38 @@
+# The project's commands. `make demo` and `make test` need Python 3.11+ and nothing else; see CONTRIBUTING.md.
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test lint check full bench docs clean
+
+demo: .venv/ready  ## set up and run the main job against an embedded stand-in hub
+	$(BIN)/comfywatchman demo
+
+test: lint check  ## set up and run every check of a commit
+
+lint: .venv/ready
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+check: .venv/ready
+	$(BIN)/pytest -q -m "not full" --cov --cov-report=term:skip-covered
+
+full: .venv/ready lint  ## everything, the long suites included
+	$(BIN)/pytest -q --cov --cov-report=term:skip-covered
+
+bench: .venv/ready  ## benchmarks: one JSON object a line
+	$(BIN)/python -m benchmarks
+
+docs: .venv/ready  ## write the generated pages of the reference again
+	$(BIN)/python -m docs.generate
+
+.venv/ready: pyproject.toml uv.lock
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	UV_PROJECT_ENVIRONMENT=.venv $(BIN)/uv sync --quiet --locked --inexact
+	touch $@
+
+clean:
+	rm -rf .venv dist build .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,1 @@
+"""Measurements against a named other, in one run."""

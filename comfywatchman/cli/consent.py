@@ -1,0 +1,130 @@
+"""What a person allows: asked in a terminal, given by options elsewhere.
+
+Without a terminal and without options only what is certain is fetched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ..errors import InputError
+from ..plan import Consent, Transfer
+from ..resolution import Ambiguous, Candidate, Found, Resolution
+from .tables import format_size
+
+Ask = Callable[[str, bool], bool]  # question, default → answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grants:
+    """What was allowed beforehand. `ask` is None where nobody can answer."""
+
+    yes: bool = False
+    allow_pickle: bool = False
+    picked: frozenset[str] = frozenset()  # URLs chosen by hand
+    ask: Ask | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What may be fetched now, and what would need a word that nobody gave."""
+
+    granted: tuple[Transfer, ...]
+    withheld: tuple[Transfer, ...] = field(default=())
+
+
+def decide(transfers: Sequence[Transfer], grants: Grants) -> Decision:
+    """Sort transfers into granted and withheld, asking where somebody can answer.
+
+    In a terminal one question covers the plan; every file on a foreign host, every pickle and every
+    doubtful format is a question of its own, whose default is no.
+    """
+    ordinary = [t for t in transfers if _is_ordinary(t)]
+    if grants.ask is not None and not grants.yes and ordinary:
+        answer = grants.ask(_plan_question(ordinary), True)
+        granted = {id(t) for t in ordinary if answer}
+    else:
+        granted = {id(t) for t in ordinary if t.consent is Consent.AUTOMATIC or _covered(t, grants)}
+    for transfer in transfers:
+        if not _is_ordinary(transfer) and _granted_alone(transfer, grants):
+            granted.add(id(transfer))
+    return Decision(
+        granted=tuple(t for t in transfers if id(t) in granted),
+        withheld=tuple(t for t in transfers if id(t) not in granted),
+    )
+
+
+def parse_picks(texts: Sequence[str]) -> dict[str, int]:
+    """Read `NAME=INDEX` options; the index counts from 1.
+
+    Raises:
+        InputError: one is written otherwise.
+    """
+    picks: dict[str, int] = {}
+    for text in texts:
+        name, equals, index = text.rpartition("=")
+        if not (equals and name and index.isdecimal() and int(index) > 0):
+            raise InputError(f"--pick: expected NAME=INDEX, got {text!r}", hint="The index counts from 1.")
+        picks[name] = int(index)
+    return picks
+
+
+def choose(resolutions: Sequence[Resolution], picks: Mapping[str, int]) -> list[Resolution]:
+    """Turn the ambiguous references that were picked into found ones.
+
+    Raises:
+        InputError: a pick names no ambiguous model, or an index it does not have.
+    """
+    names = {_short(r) for r in resolutions if isinstance(r, Ambiguous)}
+    unknown = [name for name in picks if name not in names]
+    if unknown:
+        open_names = ", ".join(sorted(names)) or "none"
+        raise InputError(f"--pick: {unknown[0]!r} has no candidates to choose from; these have: {open_names}")
+    return [_pick(r, picks[_short(r)]) if _short(r) in picks else r for r in resolutions]
+
+
+def _pick(resolution: Resolution, index: int) -> Resolution:
+    if not isinstance(resolution, Ambiguous):
+        return resolution
+    if index > len(resolution.candidates):
+        count = len(resolution.candidates)
+        raise InputError(f"--pick: {_short(resolution)} has {count} candidates, got index {index}")
+    chosen: Candidate = resolution.candidates[index - 1]
+    return Found(resolution.reference, chosen.file, chosen.evidence)
+
+
+def _short(resolution: Resolution) -> str:
+    return resolution.reference.name.rpartition("/")[2]
+
+
+def _is_ordinary(transfer: Transfer) -> bool:
+    """Whether the plan's one question covers it."""
+    certain = transfer.consent is Consent.AUTOMATIC
+    return certain or (transfer.consent is Consent.PLAN and transfer.source.format != "pickle")
+
+
+def _covered(transfer: Transfer, grants: Grants) -> bool:
+    return grants.yes or transfer.source.url in grants.picked
+
+
+def _granted_alone(transfer: Transfer, grants: Grants) -> bool:
+    """Whether a file with a question of its own is allowed."""
+    if transfer.consent is Consent.REFUSED:
+        return False
+    if transfer.source.format == "pickle" and grants.allow_pickle and _covered(transfer, grants):
+        return True
+    return grants.ask is not None and grants.ask(_file_question(transfer), False)
+
+
+def _plan_question(transfers: Sequence[Transfer]) -> str:
+    size = sum(t.source.size or 0 for t in transfers)
+    count = f"{len(transfers)} files" if len(transfers) > 1 else transfers[0].path
+    unknown = sum(t.source.size is None for t in transfers)
+    more = f", {unknown} of unknown size" if unknown else ""
+    return f"Fetch {count} ({format_size(size)}{more})?"
+
+
+def _file_question(transfer: Transfer) -> str:
+    size = format_size(transfer.source.size)
+    return f"{transfer.path} ({size}) is {transfer.reason}.\n  {transfer.source.url}\nFetch it?"

@@ -1,0 +1,120 @@
+"""The command line's front door: finds the command, runs it, turns faults into messages and exit statuses.
+
+Exit statuses: 0 all present or verified · 1 a fault of ours · 2 input that cannot be used · 3 something
+stays missing, ambiguous or needs consent · 4 a transfer failed · 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Final
+
+import click
+
+from .. import __version__
+from ..errors import InputError, TransferError, WatchmanError
+from .options import Common, common_options
+
+OK: Final = 0
+OUR_FAULT: Final = 1
+BAD_INPUT: Final = 2
+STILL_OPEN: Final = 3
+TRANSFER_FAILED: Final = 4
+INTERRUPTED: Final = 130
+
+# Where each command lives; a command's module is imported when it runs or tells its help.
+_COMMANDS: Final = {
+    "inspect": "workflows",
+    "resolve": "workflows",
+    "fetch": "fetching",
+    "script": "scripts",
+    "search": "models",
+    "describe": "models",
+    "token": "accounts",
+    "settings": "accounts",
+    "demo": "demonstration",
+    "completion": "completion",
+}
+
+
+class _Lazy(click.Group):
+    """A group that imports a command's module only when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        module = _COMMANDS.get(cmd_name)
+        if module is None:
+            return None
+        command: click.Command = getattr(importlib.import_module(f".{module}", __package__), cmd_name)
+        return command
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="comfywatchman", message="%(prog)s %(version)s")
+@common_options
+def main() -> None:
+    """Find the models a ComfyUI workflow needs, and bring them, verified, into their folders.
+
+    \b
+    comfywatchman inspect workflow.json      what it needs, against this disk
+    comfywatchman resolve workflow.png       … and where the missing ones are
+    comfywatchman fetch workflow.json        … and bring them here
+    """
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and give its exit status."""
+    common = Common()
+    try:
+        status = main.main(list(arguments), prog_name="comfywatchman", standalone_mode=False, obj=common)
+    except click.ClickException as fault:
+        fault.show()
+        return BAD_INPUT
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted; run the same command again to go on.", err=True)
+        return INTERRUPTED
+    except WatchmanError as fault:
+        _tell(fault, common)
+        return status_of(fault)
+    except BrokenPipeError:
+        return OK  # the reader has seen enough: `comfywatchman … | head`
+    except Exception:  # noqa: BLE001 - the last place that can tell; the traceback goes to the log
+        _tell_crash()
+        return OUR_FAULT
+    return status if isinstance(status, int) else OK
+
+
+def status_of(fault: WatchmanError) -> int:
+    """The exit status that a fault means."""
+    match fault:
+        case InputError():
+            return BAD_INPUT
+        case TransferError():
+            return TRANSFER_FAILED
+        case _:
+            return STILL_OPEN
+
+
+def _tell(fault: WatchmanError, common: Common) -> None:
+    from .documents import error_document
+    from .views import render_error
+
+    if common.json:
+        click.echo(json.dumps(error_document(fault), indent=2))
+    else:
+        click.echo("\n".join(render_error(fault)), err=True)
+
+
+def _tell_crash() -> None:
+    from .house import write_crash
+
+    where = write_crash(traceback.format_exc())
+    kind = sys.exc_info()[0]
+    name = kind.__name__ if kind else "error"
+    click.echo(f"A fault of comfywatchman itself ({name}); the traceback is in {where}", err=True)

@@ -1,0 +1,151 @@
+"""Asking about what is missing: the workflow's own words, the known-models table, then hub after hub.
+
+Each place is asked once, with everything still open; a reference that has a certain answer is not asked
+about again. A place that fails loses nothing of the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from .air import hub_of, parse_link
+from .catalog import RemoteFile, base_name
+from .errors import HubError, HubUnavailable
+from .hubs.base import Answer, Hub
+from .resolution import Candidate, Evidence, is_settled
+from .workflow.references import Reference
+
+
+class KnownModels(Protocol):
+    """A table of models whose address is known without asking anybody."""
+
+    def find(self, references: Sequence[Reference]) -> list[tuple[Candidate, ...]]:
+        """What the table has for each reference, in the same order."""
+
+
+@dataclass(slots=True)
+class Case:
+    """What has been gathered about one reference so far."""
+
+    reference: Reference
+    candidates: list[Candidate] = field(default_factory=list)
+    searched: list[str] = field(default_factory=list)
+    faults: list[HubError] = field(default_factory=list)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether asking further may still help."""
+        return not is_settled(self.candidates)
+
+    def take(self, answer: Answer) -> None:
+        """Add a hub's answer."""
+        if isinstance(answer, HubError):
+            self.faults.append(answer)
+        else:
+            self.candidates.extend(answer)
+
+
+def inquire(references: Sequence[Reference], *, known: KnownModels, hubs: Sequence[Hub]) -> list[Case]:
+    """Gather candidates for references, one case each in the same order.
+
+    With no hubs only the workflow and the table speak: that is the offline answer.
+    """
+    cases = [Case(reference) for reference in references]
+    _ask_workflow(cases, hubs)
+    _ask_known([case for case in cases if case.is_open], known, hubs)
+    for hub in hubs:
+        still_open = [case for case in cases if case.is_open]
+        _ask_hub(hub, still_open, [case.reference for case in still_open])
+        for case in still_open:
+            case.searched.append(hub.name)
+    return cases
+
+
+def _ask_workflow(cases: Sequence[Case], hubs: Sequence[Hub]) -> None:
+    """Open the addresses that the workflow itself carries."""
+    for case in cases:
+        case.searched.append("workflow")
+    linked = [case for case in cases if case.reference.url]
+    for hub, owned in _by_owner(linked, hubs):
+        _ask_hub(hub, owned, [case.reference for case in owned])
+    for case in linked:
+        if not case.candidates and not _is_denied(case.faults):
+            case.candidates.extend(_bare(case.reference))
+
+
+def _ask_known(cases: Sequence[Case], known: KnownModels, hubs: Sequence[Hub]) -> None:
+    """Take what the table has, and let the hubs add size and digest where they can."""
+    rounds = list(zip(cases, known.find([case.reference for case in cases]), strict=True))
+    for case, _ in rounds:
+        case.searched.append("known")
+    waiting = [(case, list(candidates)) for case, candidates in rounds if candidates]
+    while waiting:
+        confirmed = _confirm([(case, candidates[0]) for case, candidates in waiting], hubs)
+        rest: list[tuple[Case, list[Candidate]]] = []
+        for (case, candidates), answer in zip(waiting, confirmed, strict=True):
+            if answer is not None:
+                case.candidates.append(answer)
+            elif len(candidates) > 1:
+                rest.append((case, candidates[1:]))
+        waiting = rest
+
+
+def _confirm(pairs: Sequence[tuple[Case, Candidate]], hubs: Sequence[Hub]) -> list[Candidate | None]:
+    """Each candidate as its hub describes it now; None where the hub says that it is gone."""
+    probes = [Case(replace(case.reference, url=candidate.file.url)) for case, candidate in pairs]
+    for hub, owned in _by_owner(probes, hubs):
+        _ask_hub(hub, owned, [probe.reference for probe in owned])
+    return [
+        _confirmed(case, candidate, probe) for (case, candidate), probe in zip(pairs, probes, strict=True)
+    ]
+
+
+def _confirmed(case: Case, candidate: Candidate, probe: Case) -> Candidate | None:
+    opened = next((c.file for c in probe.candidates if c.evidence >= Evidence.URL), None)
+    if opened is not None:
+        return Candidate(opened, max(candidate.evidence, _digest_evidence(probe)))
+    case.faults.extend(probe.faults)
+    return None if _is_denied(probe.faults) else candidate
+
+
+def _digest_evidence(probe: Case) -> Evidence:
+    return max(c.evidence for c in probe.candidates)
+
+
+def _ask_hub(hub: Hub, cases: Sequence[Case], references: Sequence[Reference]) -> None:
+    if not cases:
+        return
+    for case, answer in zip(cases, hub.find(references), strict=True):
+        case.take(answer)
+
+
+def _by_owner(cases: Sequence[Case], hubs: Sequence[Hub]) -> Iterator[tuple[Hub, list[Case]]]:
+    """The cases whose URL belongs to a hub, hub by hub."""
+    for hub in hubs:
+        owned = [case for case in cases if case.reference.url and hub.owns(case.reference.url)]
+        if owned:
+            yield hub, owned
+
+
+def _is_denied(faults: Sequence[HubError]) -> bool:
+    """Whether a hub answered and said no, as against not answering."""
+    return any(not isinstance(fault, HubUnavailable) for fault in faults)
+
+
+def _bare(reference: Reference) -> tuple[Candidate, ...]:
+    """What an address says by itself: enough for a plan when nobody could be asked."""
+    url = reference.url or ""
+    if urlsplit(url).scheme not in ("http", "https"):
+        return ()
+    link = parse_link(url)
+    name = base_name(urlsplit(url).path) or reference.name
+    file = RemoteFile(
+        hub=hub_of(link) if link else "web",
+        name=base_name(reference.name) or name,
+        url=url,
+        folder=reference.folder,
+    )
+    return (Candidate(file, Evidence.URL),)

@@ -1,0 +1,168 @@
+"""The front of a partial: the bytes without a gap from its start, hashed behind whoever writes them.
+
+    │■■■■■■■■■■■■■■■■■■│□□□□□│        │□□□│
+    0      hashed      at   reach      an island: written, not yet joined
+
+One thread hashes while others receive, so verification ends with the last byte and a file in several
+ranges is hashed in order all the same. It reads what lies in the file, not what was received. At every
+`mark` it notes the digest of all bytes so far; for bytes of an earlier run it compares with that run's.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Final
+
+from ..errors import WatchmanError
+from ..hasher import Hasher
+from .limits import Limits
+from .partial import Mark, Partial
+from .place import disk_error
+
+_BLOCK: Final = 1 << 20
+
+
+class Damaged(Exception):
+    """The bytes of an earlier run are not what its journal says; good up to `self.good`."""
+
+    def __init__(self, good: int) -> None:
+        super().__init__(good)
+        self.good = good
+
+
+class Front:
+    """Hashes a partial in order on a thread of its own. Ends with `finish` or `stop`."""
+
+    def __init__(self, partial: Partial, hasher: Hasher, limits: Limits) -> None:
+        self._partial, self._hasher, self._limits = partial, hasher, limits
+        self._change = threading.Condition()
+        self._ends = {0: partial.journal.done}  # start → end of what is written, from 0 on chained
+        self._island = 0
+        self._at = 0
+        self._closing = self._discarded = False
+        self._fault: Exception | None = None
+        self._claims = dict(partial.journal.marks)
+        self._marks: list[Mark] = []
+        self._saved = time.monotonic()
+        self._thread = threading.Thread(target=self._run, name="comfywatchman-hash", daemon=True)
+        self._thread.start()
+
+    @property
+    def reach(self) -> int:
+        """Bytes written from the start without a gap."""
+        with self._change:
+            return self._joined()
+
+    def grow(self, start: int, end: int) -> None:
+        """Say that the range begun at `start` is written up to `end`.
+
+        Raises:
+            Damaged, WatchmanError: what went wrong on the hashing thread.
+        """
+        with self._change:
+            if self._fault is not None:
+                raise self._fault
+            self._ends[start] = end
+            self._change.notify()
+
+    def drop_islands(self) -> int:
+        """Forget what lies behind a gap and say where to go on."""
+        with self._change:
+            reach = self._joined()
+            self._ends = {self._island: self._ends[self._island]}
+            return reach
+
+    def finish(self) -> Hasher:
+        """Wait for the last byte to be hashed.
+
+        Raises:
+            Damaged, WatchmanError: what went wrong on the hashing thread.
+        """
+        self._close()
+        if self._fault is not None:
+            raise self._fault
+        return self._hasher
+
+    def stop(self) -> None:
+        """Hash what is there and write it down for a later run; a faulty front leaves its last journal."""
+        self._close()
+        if self._fault is not None or not self._at:
+            return
+        try:
+            self._partial.checkpoint(self._all_marks((self._at, self._hasher.sha256().hex)))
+        except OSError:  # a full disk: cut back to the last mark, so that the journal finds room
+            self._partial.trim(self._marks[-1][0] if self._marks else 0)
+            self._partial.checkpoint(tuple(self._marks))
+
+    def discard(self) -> None:
+        """Stop; what was hashed is of no use."""
+        with self._change:
+            self._discarded = True
+        self._close()
+
+    def _close(self) -> None:
+        with self._change:
+            self._closing = True
+            self._change.notify()
+        self._thread.join()
+
+    def _joined(self) -> int:
+        """The end of the chain of ranges that starts at 0."""
+        end = self._ends[self._island]
+        while end != self._island and end in self._ends:
+            del self._ends[self._island]
+            self._island = end
+            end = self._ends[end]
+        return end
+
+    def _run(self) -> None:
+        try:
+            self._hash_all()
+        except (Damaged, WatchmanError) as fault:
+            self._fail(fault)
+        except OSError as fault:
+            self._fail(disk_error(fault, self._partial.name))
+
+    def _fail(self, fault: Exception) -> None:
+        with self._change:
+            self._fault = fault
+
+    def _hash_all(self) -> None:
+        buffer = memoryview(bytearray(_BLOCK))
+        while (reach := self._await_more()) is not None:
+            while self._at < reach and not self._discarded:
+                boundary = (self._at // self._limits.mark + 1) * self._limits.mark
+                self._hash_some(buffer[: min(reach, boundary, *self._next_claim()) - self._at])
+
+    def _await_more(self) -> int | None:
+        """The end of what can be hashed; None when the end has come."""
+        with self._change:
+            while (reach := self._joined()) == self._at and not self._closing:
+                self._change.wait()
+            return reach if reach > self._at and not self._discarded else None
+
+    def _next_claim(self) -> list[int]:
+        return [end for end in self._claims if end > self._at][:1]
+
+    def _hash_some(self, view: memoryview) -> None:
+        """Hash the next bytes; check or make a mark where one belongs."""
+        count = self._partial.read_into(self._at, view[:_BLOCK])
+        if count == 0:
+            raise Damaged(self._marks[-1][0] if self._marks else 0)
+        self._hasher.update(view[:count])
+        self._at += count
+        claim = self._claims.pop(self._at, None)
+        if claim is None and self._at % self._limits.mark:
+            return
+        mark = (self._at, self._hasher.sha256().hex)
+        if claim not in (None, mark[1]):
+            raise Damaged(self._marks[-1][0] if self._marks else 0)
+        self._marks.append(mark)
+        if claim is None and time.monotonic() - self._saved >= self._limits.checkpoint:
+            self._partial.checkpoint(self._all_marks(mark))
+            self._saved = time.monotonic()
+
+    def _all_marks(self, last: Mark) -> tuple[Mark, ...]:
+        """Marks made and marks of the earlier run that are still ahead."""
+        return tuple(sorted({**dict(self._claims), **dict(self._marks), **dict([last])}.items()))

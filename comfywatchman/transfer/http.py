@@ -1,0 +1,397 @@
+"""One GET, read as a stream: from a question (`Ask`) to a checked answer (`Body`). Owner of requests here.
+
+    Ask(url, start, stop) ──► hop ──► hop ──► 200 | 206 with headers that fit ──► Body.read() … b""
+
+Redirects are followed by hand so that every hop passes the guard and gets its own credentials, or none.
+Cookies and netrc are off, proxies and CA bundles of the environment are honoured. Nothing of requests or
+urllib3 leaves this module.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import ssl
+import threading
+import time
+import weakref
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any, Final, Self
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import exceptions as faults
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+from .. import __version__
+from ..catalog import format_of
+from ..errors import HubUnavailable, Interrupted, NotAModel, Refused, SizeMismatch, WatchmanError
+from ..names import printable
+from .events import Authorize
+from .guard import Guard, Hop, Reach, is_loopback, strip_query
+from .limits import Limits
+from .refusals import refusal
+
+USER_AGENT: Final = f"comfywatchman/{__version__}"  # CivitAI answers browsers with pages, not with errors
+
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_CHUNK: Final = 1 << 20
+_ERROR_BODY: Final = 64 << 10
+_CONTENT_RANGE: Final = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
+_PAGES: Final = frozenset(
+    {"text/html", "application/xhtml+xml", "application/json", "application/xml", "text/xml"}
+)
+_SCHEMES: Final = {
+    "http": (HTTPConnectionPool, HTTPConnection),
+    "https": (HTTPSConnectionPool, HTTPSConnection),
+}
+
+
+class Changed(Exception):
+    """The file is no longer the one the partial was begun from; it has to be fetched anew."""
+
+
+class NoRanges(Exception):
+    """The server's ranges are not what was asked; it has to be one stream from the start."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """Which bytes of which file. `stop` is exclusive, None for a whole file; `size` is of the file.
+
+    `validator` (a strong ETag) and `modified` are of the bytes we already have. `known`: size and digest
+    are published. `hub` and `name` are for messages.
+    """
+
+    url: str
+    hub: str
+    name: str
+    start: int = 0
+    stop: int | None = None
+    size: int | None = None
+    validator: str | None = None
+    modified: str | None = None
+    known: bool = False
+
+    def headers(self) -> dict[str, str]:
+        """The headers of the question; identity, so that bytes are the file's."""
+        headers = {"User-Agent": USER_AGENT, "Accept": "*/*", "Accept-Encoding": "identity"}
+        if self.stop is not None:
+            headers["Range"] = f"bytes={self.start}-{self.stop - 1}"
+            if self.validator:
+                headers["If-Range"] = self.validator
+        return headers
+
+
+class Body:
+    """The bytes of an answer whose headers fit the question. Close it, or use it as a context.
+
+    `start` is where the bytes belong (0 if the server sent the whole file), `size` the file's size as far
+    as anyone knows, `validator` its strong ETag, `hop` where the bytes come from, `left` what is still to
+    come, None if nobody says.
+    """
+
+    def __init__(
+        self, response: requests.Response, ask: Ask, hop: Hop, limits: Limits, stop: threading.Event
+    ) -> None:
+        self._response, self._raw = response, response.raw
+        self._ask, self._limits, self._stop = ask, limits, stop
+        self.hop = hop
+        self.validator = _strong(response.headers.get("ETag"))
+        self.modified = response.headers.get("Last-Modified")
+        self.start, end, self.size = _extent(response, ask)
+        self.left = None if end is None else end - self.start
+        self.stop = end
+        self.whole = response.status_code == 200
+        self._peeked = b""
+        self._window = (time.monotonic(), 0)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the connection back, or up if bytes are left on it."""
+        self._response.close()
+
+    def peek(self, count: int) -> bytes:
+        """The first `count` bytes, or all if there are fewer; `read` gives them again."""
+        while len(self._peeked) < count and (data := self._next()):
+            self._peeked += data
+        return self._peeked[:count]
+
+    def read(self) -> bytes:
+        """The next bytes as they come, empty at the end.
+
+        Raises:
+            Interrupted: the line broke, stalled or was too slow, or the run was stopped.
+            SizeMismatch: more comes than was announced.
+        """
+        data, self._peeked = self._peeked, b""
+        return data or self._next()
+
+    def _next(self) -> bytes:
+        """The next bytes off the line."""
+        if self._stop.is_set():
+            raise Interrupted(f"{self._ask.name}: stopped")
+        try:
+            data: bytes = self._raw.read1(_CHUNK, decode_content=False) or b""
+        except (faults.HTTPError, OSError, ValueError) as fault:
+            raise translate(fault, shown=self.hop.shown, hub=self._ask.hub, begun=True) from fault
+        self._pace(len(data))
+        if self.left is not None:
+            self.left -= len(data)
+            if self.left < 0:
+                raise SizeMismatch(
+                    f"{self._ask.name}: {self.hop.shown} sends more than the {self.size:,} bytes expected"
+                )
+            if not data and self.left:
+                raise Interrupted(f"{self._ask.name}: the line broke with {self.left:,} bytes to come")
+        return data
+
+    def _pace(self, count: int) -> None:
+        """Give up on a line that only drips; each recv has the stall limit as its own timeout."""
+        since, seen = self._window
+        seen += count
+        now = time.monotonic()
+        if now - since >= self._limits.stall:
+            if seen < self._limits.least and self.left:
+                raise Interrupted(f"{self._ask.name}: only {seen:,} bytes came in {now - since:.0f} s")
+            since, seen = now, 0
+        self._window = (since, seen)
+
+
+class Client:
+    """Asks for files. One for a run: threads share its connections; `abort` breaks them all."""
+
+    def __init__(self, *, guard: Guard, limits: Limits, authorize: Authorize, stop: threading.Event) -> None:
+        self._guard, self._limits = guard, limits
+        self._authorize, self._stop = authorize, stop
+        self._open: weakref.WeakSet[HTTPConnection] = weakref.WeakSet()
+        reaches: tuple[Reach, ...] = ("public", "loopback", "any")
+        self._sessions = {reach: self._session(reach) for reach in reaches}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for session in self._sessions.values():
+            session.close()
+
+    def abort(self) -> None:
+        """Break every connection, so that threads waiting for bytes wake up."""
+        for connection in list(self._open):
+            if connection.sock is not None:
+                _shut(connection.sock)
+
+    def open(self, ask: Ask, *, direct: Hop | None = None) -> Body:
+        """Follow the redirects to the bytes; `direct` starts at a hop that an earlier answer came from.
+
+        Raises:
+            Changed, NoRanges: see there; only when a range was asked for.
+            HubUnavailable, Interrupted: may go better later.
+            WatchmanError: Refused, NotAModel, SizeMismatch, or what the hub says: see `refusals`.
+        """
+        hop = direct or self._guard.check_url(ask.url)
+        for _ in range(self._limits.redirects + 1):
+            response = self._get(hop, ask)
+            try:
+                if response.status_code not in _REDIRECTS:
+                    return self._accept(response, ask, hop, elsewhere=hop.url != ask.url)
+                location = response.headers.get("Location")
+            except BaseException:
+                response.close()
+                raise
+            response.close()
+            if not location:
+                raise HubUnavailable(f"{hop.shown} redirects to nowhere", hub=ask.hub)
+            hop = self._guard.check_redirect(hop, location, known=ask.known)
+        raise Refused(f"{strip_query(ask.url)} redirects more than {self._limits.redirects} times")
+
+    def _get(self, hop: Hop, ask: Ask) -> requests.Response:
+        """Ask one hop, with credentials for just this hop."""
+        if self._stop.is_set():
+            raise Interrupted(f"{ask.name}: stopped")
+        headers = {**ask.headers(), **self._guard.credentials(hop, self._authorize)}
+        try:
+            prepared = requests.Request("GET", hop.url, headers=headers).prepare()
+            return self._sessions[hop.reach].send(
+                prepared,
+                stream=True,
+                allow_redirects=False,
+                timeout=(self._limits.connect, self._limits.stall),
+                proxies={} if is_loopback(hop.host) else requests.utils.get_environ_proxies(hop.url),
+                verify=os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True,
+            )
+        except (requests.RequestException, faults.HTTPError, OSError, ValueError) as fault:
+            raise translate(fault, shown=hop.shown, hub=ask.hub, begun=False) from fault
+
+    def _accept(self, response: requests.Response, ask: Ask, hop: Hop, *, elsewhere: bool) -> Body:
+        """A body, if status and headers say it holds the bytes asked for."""
+        if response.status_code == 416 and ask.stop is not None:
+            raise Changed
+        if response.status_code not in (200, 206):
+            body = _error_body(response)
+            raise refusal(
+                response.status_code,
+                response.headers,
+                body,
+                hub=ask.hub,
+                what=f"{ask.name} ({hop.shown})",
+                elsewhere=elsewhere,
+            )
+        _check_headers(response.headers, ask, hop)
+        return Body(response, ask, hop, self._limits, self._stop)
+
+    def _session(self, reach: Reach) -> requests.Session:
+        """A session whose direct connections pass the guard; without netrc and cookies."""
+        session = requests.Session()
+        session.trust_env = False
+        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
+        adapter = _Adapter(_guarded_pools(self._guard, reach, self._open.add), self._limits.connections)
+        session.mount("https://", adapter)
+        session.mount("http://", adapter)
+        return session
+
+
+class _Adapter(HTTPAdapter):
+    """An adapter whose direct pools are those given; proxies keep the usual ones."""
+
+    def __init__(self, pools: dict[str, type[HTTPConnectionPool]], size: int) -> None:
+        self._pools = pools
+        super().__init__(pool_connections=size, pool_maxsize=size, max_retries=0)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = self._pools
+
+
+def _guarded_pools(
+    guard: Guard, reach: Reach, register: Callable[[HTTPConnection], None]
+) -> dict[str, type[HTTPConnectionPool]]:
+    """Pool classes by scheme whose sockets come from the guard."""
+
+    def connect(connection: HTTPConnection) -> Any:
+        register(connection)
+        timeout = connection.timeout if isinstance(connection.timeout, int | float) else None
+        try:
+            return guard.connect(connection.host, connection.port or 0, reach=reach, timeout=timeout)
+        except TimeoutError as fault:
+            raise faults.ConnectTimeoutError(connection, f"no connection in {timeout} s") from fault
+        except OSError as fault:
+            raise faults.NewConnectionError(connection, f"no connection: {fault}") from fault
+
+    return {
+        scheme: type(
+            "GuardedPool",
+            (pool,),
+            {"ConnectionCls": type("GuardedConnection", (connection,), {"_new_conn": connect})},
+        )
+        for scheme, (pool, connection) in _SCHEMES.items()
+    }
+
+
+def translate(fault: Exception, *, shown: str, hub: str, begun: bool) -> WatchmanError:
+    """Our error for anything requests, urllib3 or a socket raises. `begun`: bytes were already coming."""
+    what = f"{shown}: {printable(str(fault))[:200] or type(fault).__name__}"
+    if _is_caused_by(fault, ssl.SSLCertVerificationError):
+        return Refused(
+            f"{what}: the server's certificate is not accepted",
+            hint="Check this computer's date, and REQUESTS_CA_BUNDLE if a proxy opens TLS here.",
+        )
+    if isinstance(fault, requests.ConnectionError | requests.Timeout):
+        return Interrupted(what) if begun else HubUnavailable(what, hub=hub)
+    if isinstance(fault, ValueError):  # InvalidURL, InvalidHeader, MissingSchema, InvalidSchema and kin
+        return Refused(what)
+    return Interrupted(what) if begun else HubUnavailable(what, hub=hub)
+
+
+def _is_caused_by(fault: BaseException, kind: type[BaseException]) -> bool:
+    """Whether an exception of that kind stands anywhere behind this one."""
+    seen: set[int] = set()
+    todo: list[object] = [fault]
+    while todo:
+        one = todo.pop()
+        if isinstance(one, kind):
+            return True
+        if isinstance(one, BaseException) and id(one) not in seen:
+            seen.add(id(one))
+            todo += [one.__cause__, one.__context__, getattr(one, "reason", None), *one.args]
+    return False
+
+
+def _check_headers(headers: Mapping[str, str], ask: Ask, hop: Hop) -> None:
+    """Whether the headers speak of a model's bytes, unchanged and unpacked."""
+    encoding = headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding not in ("", "identity"):
+        raise NotAModel(
+            f"{ask.name}: {hop.shown} sends it encoded ({printable(encoding)[:40]})",
+            hint="A proxy or cache on the way changes files; use another network or mirror.",
+        )
+    kind = headers.get("Content-Type", "").split(";")[0].strip().lower()
+    if kind in _PAGES and format_of(ask.name) != "other":
+        raise NotAModel(f"{ask.name}: expected a model from {hop.shown}, got {kind}")
+    if ask.stop is None or ask.start == 0:
+        return
+    etag = _strong(headers.get("ETag"))
+    if ask.validator and etag and etag != ask.validator:
+        raise Changed
+    modified = headers.get("Last-Modified")
+    if not ask.validator and ask.modified and modified != ask.modified:
+        raise Changed
+
+
+def _extent(response: requests.Response, ask: Ask) -> tuple[int, int | None, int | None]:
+    """Where the body starts and stops in the file, and the file's size; None for what nobody says."""
+    if response.status_code == 206:
+        return _ranged(response.headers, ask)
+    length = response.headers.get("Content-Length", "")
+    said = int(length) if re.fullmatch(r"\d{1,18}", length) else None
+    if None not in (said, ask.size) and said != ask.size:
+        raise SizeMismatch(f"{ask.name}: expected {ask.size:,} bytes, the server announces {said:,}")
+    size = ask.size if ask.size is not None else said
+    return 0, size, size
+
+
+def _ranged(headers: Mapping[str, str], ask: Ask) -> tuple[int, int, int | None]:
+    """The extent of a 206: it must start where asked, stay inside, and know the file's right size."""
+    found = _CONTENT_RANGE.fullmatch(headers.get("Content-Range", ""))
+    if found is None or ask.stop is None:
+        raise NoRanges
+    start, stop = int(found[1]), int(found[2]) + 1
+    total = None if found[3] == "*" else int(found[3])
+    if None not in (total, ask.size) and total != ask.size:
+        raise Changed
+    length = headers.get("Content-Length", str(stop - start))
+    if start != ask.start or not start < stop <= ask.stop or length != str(stop - start):
+        raise NoRanges
+    return start, stop, ask.size if total is None else total
+
+
+def _strong(etag: str | None) -> str | None:
+    """A strong entity tag, fit to be sent back (RFC 9110 section 8.8.3)."""
+    return etag if etag and re.fullmatch(r'"[\x21\x23-\x7e]{1,500}"', etag) else None
+
+
+def _error_body(response: requests.Response) -> bytes:
+    """The first bytes of an error's body, as far as they come at once."""
+    try:
+        body: bytes = response.raw.read(_ERROR_BODY, decode_content=True)
+    except (faults.HTTPError, OSError):
+        return b""
+    finally:
+        response.close()
+    return body
+
+
+def _shut(sock: Any) -> None:
+    """Wake whoever waits on a socket."""
+    try:
+        sock.shutdown(2)
+    except OSError:
+        return  # it is already gone

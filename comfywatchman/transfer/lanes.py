@@ -1,0 +1,146 @@
+"""Several ranges of one file at once, each written in its place.
+
+Ranges are handed out in order of their start, so what is written stays close to the front and little is
+lost when a run ends. Each lane is a thread on its own connection. There are as many as the file has
+ranges for, as limits and the other transfers leave, and one fewer after each fault: a server that cannot
+take eight connections gets fewer by and by.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from ..errors import WatchmanError
+from .front import Damaged, Front
+from .http import Ask, Body, Changed, Client, NoRanges
+from .limits import Limits
+from .partial import Partial
+
+Report = Callable[[int], None]  # called with each count of bytes that came
+
+
+@dataclass(frozen=True, slots=True)
+class Sink:
+    """Where bytes go: into the partial, before the front, into the count."""
+
+    partial: Partial
+    front: Front
+    report: Report
+
+    def take(self, body: Body) -> None:
+        """Write a body in its place as it comes.
+
+        Raises:
+            Damaged, WatchmanError: of the line, or of the hashing thread.
+            OSError: of the disk.
+        """
+        start = at = body.start
+        while data := body.read():
+            self.partial.write(at, data)
+            at += len(data)
+            self.front.grow(start, at)
+            self.report(len(data))
+
+
+class Lanes:
+    """Brings the bytes from `first` to the end of a file whose size is known."""
+
+    def __init__(self, client: Client, ask: Ask, sink: Sink, limits: Limits) -> None:
+        self._client, self._ask, self._sink, self._limits = client, ask, sink, limits
+        self._size = ask.size or 0
+        self._lock = threading.Lock()
+        self._left: list[tuple[int, int]] = []  # ranges that a lane gave back
+        self._most = limits.segments
+        self._running = 0
+        self._threads: list[threading.Thread] = []
+        self._fault: Exception | None = None
+
+    def run(self, first: Body, share: Callable[[], int]) -> None:
+        """Receive everything; `first` is the answer to the first range, `share` how many lanes may run now.
+
+        Raises:
+            Changed, NoRanges, Damaged: one lane found out; the file has to be begun anew.
+            WatchmanError, OSError: the fault of the last lane to give up.
+        """
+        self._share, self._hop = share, first.hop
+        self._next = self._ask.stop or 0
+        self._running = 1
+        self._lane(first)
+        while self._threads:
+            self._threads.pop().join()
+        if self._fault is not None and (self._fatal() or self._sink.front.reach < self._size):
+            raise self._fault
+
+    def _fatal(self) -> bool:
+        return isinstance(self._fault, Changed | NoRanges | Damaged)
+
+    def _lane(self, body: Body | None) -> None:
+        """Take ranges until none is left, this lane is one too many, or something breaks."""
+        try:
+            while body is not None or (body := self._ask_next()) is not None:
+                self._widen()
+                self._receive(body)
+                body = None
+        except (Changed, NoRanges, Damaged, WatchmanError, OSError) as fault:
+            with self._lock:
+                self._most -= 1
+                if not self._fatal():
+                    self._fault = fault
+        finally:
+            with self._lock:
+                self._running -= 1
+
+    def _receive(self, body: Body) -> None:
+        at, stop = body.start, body.stop or 0
+        with body:
+            try:
+                self._sink.take(body)
+                at = stop
+            finally:
+                at = max(at, stop - (body.left or 0))
+                if at < stop:
+                    self._give_back(at, stop)
+
+    def _ask_next(self) -> Body | None:
+        """Ask for the next range; None if there is none or others do it."""
+        with self._lock:
+            if self._fatal() or self._running > max(1, min(self._most, self._share())):
+                return None
+            if self._left:
+                start, stop = self._left.pop()
+            elif self._next < self._size:
+                start, stop = self._next, min(self._next + self._limits.segment, self._size)
+                self._next = stop
+            else:
+                return None
+        try:
+            body = self._client.open(replace(self._ask, start=start, stop=stop), direct=self._hop)
+        except BaseException:
+            self._give_back(start, stop)
+            raise
+        if body.start != start:
+            body.close()
+            raise Changed
+        if body.stop is not None and body.stop < stop:
+            self._give_back(body.stop, stop)
+        return body
+
+    def _give_back(self, start: int, stop: int) -> None:
+        with self._lock:
+            self._left.append((start, stop))
+            self._left.sort(reverse=True)
+
+    def _widen(self) -> None:
+        """Start more lanes if there is work and room for them."""
+        with self._lock:
+            ranges = len(self._left) + -(-(self._size - self._next) // self._limits.segment)
+            wanted = min(self._most, self._share(), self._running + ranges)
+            for _ in range(self._running, wanted):
+                self._running += 1
+                lane = threading.Thread(
+                    target=self._lane, args=(None,), name="comfywatchman-lane", daemon=True
+                )
+                self._threads.append(lane)
+                lane.start()

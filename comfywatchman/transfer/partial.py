@@ -1,0 +1,364 @@
+"""Partials: an unfinished file beside its target, with a journal that says what of it can be trusted.
+
+    ink.safetensors.1f2e3d4c.cwpart       the bytes, written in place
+    ink.safetensors.1f2e3d4c.cwjournal    JSON, comfywatchman.partial/1:
+        {"schema", "hub", "id", "url" (no query), "expected_size", "digests",     which file it is
+         "size", "validator", "modified",                                         as the server said
+         "marks": [[end, sha256 of bytes 0…end], …]}                              synced before written
+
+A mark is believed only after its bytes have been read and hashed again, which resuming does anyway.
+Each process writes a partial of its own name. One that is left over is adopted only by a process that
+gets its lock, on a file system where locks are seen to work, and only while the file has no other name:
+otherwise it might be somebody's finished model. Elsewhere a fresh partial is begun.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import stat
+import sys
+import threading
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Final
+
+from ..catalog import RemoteFile
+from ..decode import DecodeError, Value, parse_json
+from .guard import strip_query
+from .place import Place, sync
+
+if sys.platform != "win32":
+    import fcntl
+
+SCHEMA: Final = "comfywatchman.partial/1"
+_JOURNAL_LIMIT: Final = 4 << 20
+_HEX: Final = re.compile(r"[0-9a-f]{64}")
+
+Mark = tuple[int, str]  # (end, hex of the SHA-256 of all bytes before it)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Which remote file a partial is of; equal identities may share bytes."""
+
+    hub: str
+    id: str | None
+    url: str
+    expected_size: int | None
+    digests: tuple[str, ...]
+
+    @classmethod
+    def of(cls, source: RemoteFile) -> Identity:
+        """The identity of a hub's file. Its URL goes without query, which may be signed or hold a token."""
+        return cls(
+            hub=source.hub,
+            id=source.id,
+            url=strip_query(source.url),
+            expected_size=source.size,
+            digests=tuple(sorted(map(str, source.digests))),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Journal:
+    """What is known of a partial's bytes."""
+
+    identity: Identity
+    size: int | None = None
+    validator: str | None = None
+    modified: str | None = None
+    marks: tuple[Mark, ...] = ()
+
+    @property
+    def done(self) -> int:
+        """Bytes from the start that may be kept."""
+        return self.marks[-1][0] if self.marks else 0
+
+    def to_bytes(self) -> bytes:
+        """The journal as it lies on disk."""
+        identity = self.identity
+        return json.dumps(
+            {
+                "schema": SCHEMA,
+                "hub": identity.hub,
+                "id": identity.id,
+                "url": identity.url,
+                "expected_size": identity.expected_size,
+                "digests": identity.digests,
+                "size": self.size,
+                "validator": self.validator,
+                "modified": self.modified,
+                "marks": self.marks,
+            }
+        ).encode()
+
+
+def parse_journal(data: bytes) -> Journal:
+    """Read a journal; anybody may have written it.
+
+    Raises:
+        DecodeError: it is none, or contradicts itself.
+    """
+    value = Value(parse_json(data, limit=_JOURNAL_LIMIT))
+    if value["schema"].text() != SCHEMA:
+        raise value["schema"].fault(SCHEMA)
+    identity = Identity(
+        hub=value["hub"].text(),
+        id=value["id"].text_or_none(),
+        url=value["url"].text(),
+        expected_size=value["expected_size"].integer_or_none(),
+        digests=tuple(digest.text() for digest in value["digests"].items()),
+    )
+    marks = tuple((mark[0].integer(), mark[1].text()) for mark in value["marks"].items())
+    ends = [end for end, _ in marks]
+    if (
+        ends != sorted(set(ends))
+        or any(end <= 0 for end in ends)
+        or not all(_HEX.fullmatch(h) for _, h in marks)
+    ):
+        raise value["marks"].fault("rising ends with SHA-256 digests")
+    return Journal(
+        identity=identity,
+        size=value["size"].integer_or_none(),
+        validator=value["validator"].text_or_none(),
+        modified=value["modified"].text_or_none(),
+        marks=marks,
+    )
+
+
+class Partial:
+    """An open partial that nobody else writes. Ends with `release` (keep it) or `remove`."""
+
+    def __init__(self, place: Place, name: str, fd: int, journal: Journal) -> None:
+        self.place, self.name, self.journal = place, name, journal
+        self._fd = fd
+        self._seek_lock = threading.Lock()
+
+    @classmethod
+    def begin(cls, place: Place, target: str, identity: Identity) -> Partial:
+        """Adopt what is left of the same file, or create a new partial.
+
+        Raises:
+            OSError: the folder cannot be written.
+        """
+        best: Partial | None = None
+        for name in _parts_of(place, target):
+            found = _adopt(place, name, identity)
+            if found is None:
+                continue
+            if best is not None:
+                found, best = sorted((found, best), key=lambda partial: partial.journal.done)
+                found.remove()
+            else:
+                best = found
+        return best or cls._create(place, target, identity)
+
+    @classmethod
+    def _create(cls, place: Place, target: str, identity: Identity) -> Partial:
+        while True:
+            name = _part_name(target)
+            fd = place.create(name)
+            if _lock(fd):
+                return cls(place, name, fd, Journal(identity=identity))
+            os.close(fd)  # a sweeping process was quicker; it takes the file away
+
+    @property
+    def fd(self) -> int:
+        """The descriptor, for reading, writing and syncing."""
+        return self._fd
+
+    def write(self, offset: int, data: bytes) -> None:
+        """Put bytes in their place."""
+        view = memoryview(data)
+        while view:
+            count = self._write_some(view, offset)
+            view, offset = view[count:], offset + count
+
+    def _write_some(self, view: memoryview, offset: int) -> int:
+        if hasattr(os, "pwrite"):
+            return os.pwrite(self._fd, view, offset)
+        with self._seek_lock:
+            os.lseek(self._fd, offset, os.SEEK_SET)
+            return os.write(self._fd, view)
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Bytes as they lie in the file; fewer at its end."""
+        if hasattr(os, "pread"):
+            return os.pread(self._fd, length, offset)
+        with self._seek_lock:
+            os.lseek(self._fd, offset, os.SEEK_SET)
+            return os.read(self._fd, length)
+
+    def read_into(self, offset: int, view: memoryview) -> int:
+        """Read into a buffer that is used again and again; says how many bytes came."""
+        if hasattr(os, "preadv"):
+            return os.preadv(self._fd, [view], offset)
+        data = self.read(offset, len(view))
+        view[: len(data)] = data
+        return len(data)
+
+    def size(self) -> int:
+        """Bytes of the file, holes counted."""
+        return os.fstat(self._fd).st_size
+
+    def trim(self, size: int) -> None:
+        """Cut the file, and the marks, to a size."""
+        os.ftruncate(self._fd, size)
+        marks = tuple(mark for mark in self.journal.marks if mark[0] <= size)
+        self.journal = replace(self.journal, marks=marks)
+
+    def restart(self) -> None:
+        """Forget every byte: the file is another one now."""
+        self.place.unlink(_journal_name(self.name))
+        os.ftruncate(self._fd, 0)
+        self.journal = Journal(identity=self.journal.identity)
+
+    def note(self, *, size: int | None, validator: str | None, modified: str | None) -> None:
+        """Keep what the server says the bytes are of."""
+        self.journal = replace(self.journal, size=size, validator=validator, modified=modified)
+
+    def checkpoint(self, marks: tuple[Mark, ...]) -> None:
+        """Sync the bytes, then write down that they can be trusted up to the last mark."""
+        self.journal = replace(self.journal, marks=marks)
+        sync(self._fd)
+        self.place.write_whole(_journal_name(self.name), self.journal.to_bytes(), lasting=True)
+
+    def is_ours(self) -> bool:
+        """Whether the name still belongs to the file we write, and to no other name."""
+        named = self.place.stat(self.name)
+        if sys.platform == "win32":
+            return named is not None
+        open_file = os.fstat(self._fd)
+        return named is not None and os.path.samestat(named, open_file) and open_file.st_nlink == 1
+
+    def release(self) -> None:
+        """Close it for a later run; what holds nothing worth keeping is removed."""
+        if self.journal.done:
+            os.close(self._fd)
+        else:
+            self.remove()
+
+    def remove(self) -> None:
+        """Take the partial and its journal away."""
+        self.detach()
+        self.place.unlink(_journal_name(self.name))
+        self.place.unlink(f"{_journal_name(self.name)}.new")
+        self.place.unlink(self.name)
+        if self._fd >= 0:
+            os.close(self._fd)
+
+    def detach(self) -> None:
+        """Close the file where the system renames and removes closed files only."""
+        if sys.platform == "win32" and self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+def kept_bytes(place: Place, target: str, identity: Identity) -> int:
+    """Bytes of that file which already lie in a partial here; nothing is changed."""
+    journals = (_read_journal(place, name) for name in _parts_of(place, target))
+    return max((j.done for j in journals if j and j.identity == identity), default=0)
+
+
+def sweep(place: Place, target: str, identity: Identity) -> None:
+    """Remove leftover partials of a file that is here now."""
+    for name in _parts_of(place, target):
+        found = _adopt(place, name, identity)
+        if found is not None:
+            found.remove()
+
+
+def _part_name(target: str) -> str:
+    return f"{target}.{secrets.token_hex(4)}.cwpart"
+
+
+def _journal_name(part: str) -> str:
+    return f"{part.removesuffix('.cwpart')}.cwjournal"
+
+
+def _parts_of(place: Place, target: str) -> list[str]:
+    pattern = re.compile(re.escape(target) + r"\.[0-9a-f]{8}\.cwpart")
+    return [name for name in place.names() if pattern.fullmatch(name)]
+
+
+def _read_journal(place: Place, part: str) -> Journal | None:
+    """A partial's journal; None if there is none that can be read."""
+    try:
+        data = place.read_whole(_journal_name(part), limit=_JOURNAL_LIMIT + 1)
+        return parse_journal(data) if data is not None else None
+    except (DecodeError, OSError):
+        return None
+
+
+def _adopt(place: Place, name: str, identity: Identity) -> Partial | None:
+    """Take over a leftover partial of the same file; clear it away if nobody can ever use it."""
+    claimed = _claim(place, name)
+    if claimed is None:
+        return None
+    name, fd = claimed
+    journal = _read_journal(place, name)
+    if journal is not None and journal.identity != identity:
+        os.close(fd)
+        return None
+    partial = Partial(place, name, fd, journal or Journal(identity=identity))
+    if not partial.is_ours() or journal is None:
+        partial.remove()
+        return None
+    partial.trim(0 if partial.size() < journal.done else journal.done)
+    return partial
+
+
+def _claim(place: Place, name: str) -> tuple[str, int] | None:
+    """Open a leftover partial so that no other process can; None if one has it."""
+    try:
+        found = place.stat(name)
+        if found is None or not stat.S_ISREG(found.st_mode):
+            return None
+        if sys.platform == "win32":  # a file that another process has open cannot be renamed there
+            fresh = _part_name(re.sub(r"\.[0-9a-f]{8}\.cwpart\Z", "", name))
+            place.rename(name, fresh)
+            with suppress(OSError):
+                place.rename(_journal_name(name), _journal_name(fresh))
+            return fresh, place.open(fresh, os.O_RDWR)
+        fd = place.open(name, os.O_RDWR)
+    except OSError:
+        return None
+    if _lock(fd) and _locks_work(place, name):
+        return name, fd
+    os.close(fd)
+    return None
+
+
+def _lock(fd: int) -> bool:
+    """Lock a partial for as long as it is open; the system frees it when the process dies."""
+    if sys.platform == "win32":
+        return True
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # no locks on this file system: nobody will adopt the partial
+        return True
+    return True
+
+
+def _locks_work(place: Place, name: str) -> bool:
+    """Whether a second lock on a locked file is refused here, as it is not on some network drives."""
+    if sys.platform == "win32":
+        return True
+    try:
+        second = place.open(name, os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(second, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(second)
+    return False

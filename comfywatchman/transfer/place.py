@@ -1,0 +1,215 @@
+"""The folder a file goes to, held open: everything under it is named relative to its descriptor.
+
+Holding the folder means that nobody can swap a link in between check and write. Where the system has no
+`dir_fd` (Windows) the same calls go by path.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path, PurePosixPath
+from typing import Final, Self
+
+from ..errors import NoSpace, NotWritable, Refused, WatchmanError
+from ..names import safe_path
+
+_HAS_DIR_FD: Final = os.open in os.supports_dir_fd and os.link in os.supports_dir_fd
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_BASE: Final = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
+_NO_LINKS: Final = frozenset(
+    {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
+)
+
+
+def disk_error(fault: OSError, where: str) -> WatchmanError:
+    """Our error for one of the file system; none of them goes away by trying again."""
+    reason = fault.strerror or type(fault).__name__
+    if fault.errno in _FULL:
+        return NoSpace(f"{where}: {reason}")
+    return NotWritable(f"{where}: {reason}")
+
+
+@contextmanager
+def disk_errors(where: str) -> Iterator[None]:
+    """Turn what the file system raises inside into our errors.
+
+    Raises:
+        NoSpace, NotWritable: see `disk_error`.
+    """
+    try:
+        yield
+    except OSError as fault:
+        raise disk_error(fault, where) from fault
+
+
+class Place:
+    """An open folder below a root. Close it, or use it as a context."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._fd: int | None = _open_folder(folder) if _HAS_DIR_FD else None
+
+    @classmethod
+    def below(cls, root: str, path: str, *, roots: tuple[str, ...] = ()) -> tuple[Self, str]:
+        """The folder of `path` below `root`, made if need be, and the file's name in it.
+
+        Links on the way are followed only to places inside the root, or inside one of `roots`.
+
+        Raises:
+            UnsafePath, Refused: the path is not one for below this root.
+            NoSpace, NotWritable: the folder cannot be made or opened.
+        """
+        safe = PurePosixPath(safe_path(path))
+        base = Path(root)
+        with disk_errors(str(base / safe.parent)):
+            inside = [Path(os.path.realpath(known)) for known in (root, *roots)]
+            folder = _real_folder(base, safe.parent, inside)
+            return cls(folder), safe.name
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let the folder go."""
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+    @property
+    def device(self) -> int:
+        """The file system's number."""
+        return self.folder.stat().st_dev if self._fd is None else os.fstat(self._fd).st_dev
+
+    def open(self, name: str, flags: int) -> int:
+        """A descriptor of a file here; links are not followed."""
+        return os.open(self._at(name), flags | _BASE, 0o666, dir_fd=self._fd)
+
+    def create(self, name: str) -> int:
+        """A descriptor of a new file here, for reading and writing.
+
+        Raises:
+            FileExistsError: the name is taken.
+        """
+        return self.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+
+    def stat(self, name: str) -> os.stat_result | None:
+        """What lies under a name, links not followed; None if nothing."""
+        with suppress(FileNotFoundError):
+            return os.stat(self._at(name), dir_fd=self._fd, follow_symlinks=False)
+        return None
+
+    def names(self) -> list[str]:
+        """All names here."""
+        return [entry.name for entry in self.folder.iterdir()] if self._fd is None else os.listdir(self._fd)  # noqa: PTH208 - by descriptor
+
+    def link(self, name: str, new: str) -> bool:
+        """Give a file a second name that must be free; False where this file system has no links.
+
+        Raises:
+            FileExistsError: the new name is taken.
+        """
+        try:
+            os.link(self._at(name), self._at(new), src_dir_fd=self._fd, dst_dir_fd=self._fd)
+        except OSError as fault:
+            if fault.errno in _NO_LINKS:
+                return False
+            raise
+        return True
+
+    def rename(self, name: str, new: str) -> None:
+        """Rename; what lay under the new name is gone."""
+        os.replace(self._at(name), self._at(new), src_dir_fd=self._fd, dst_dir_fd=self._fd)
+
+    def unlink(self, name: str) -> None:
+        """Remove a name if it is there."""
+        with suppress(FileNotFoundError):
+            os.unlink(self._at(name), dir_fd=self._fd)
+
+    def sync(self) -> None:
+        """Make the names themselves last; a no-op where folders cannot be synced."""
+        if self._fd is not None:
+            sync(self._fd)
+
+    def write_whole(self, name: str, data: bytes, *, lasting: bool) -> None:
+        """Put a small file here at once: written aside, synced if `lasting`, renamed over the old one."""
+        aside = f"{name}.new"
+        self.unlink(aside)
+        fd = self.create(aside)
+        try:
+            os.write(fd, data)
+            if lasting:
+                sync(fd)
+        finally:
+            os.close(fd)
+        self.rename(aside, name)
+        if lasting:
+            self.sync()
+
+    def read_whole(self, name: str, *, limit: int) -> bytes | None:
+        """The first `limit` bytes of a small file here; None if there is no plain file of that name."""
+        found = self.stat(name)
+        if found is None or not stat.S_ISREG(found.st_mode):
+            return None
+        with os.fdopen(self.open(name, os.O_RDONLY), "rb") as file:
+            return file.read(limit)
+
+    def _at(self, name: str) -> str:
+        return name if self._fd is not None else str(self.folder / name)
+
+
+def sync(fd: int) -> None:
+    """Bring a file's bytes to the disk itself; macOS needs its own call for that."""
+    if sys.platform == "darwin":
+        import fcntl
+
+        fcntl.fcntl(fd, fcntl.F_FULLFSYNC)
+    else:
+        os.fsync(fd)
+
+
+def _real_folder(base: Path, below: PurePosixPath, inside: list[Path]) -> Path:
+    """The real folder for `below`, made step by step, each step checked to stay inside."""
+    base.mkdir(parents=True, exist_ok=True)
+    folder = Path(os.path.realpath(base))
+    for part in below.parts:
+        step = folder / part
+        with suppress(FileExistsError):
+            step.mkdir()
+            _sync_folder(folder)
+        folder = Path(os.path.realpath(step))
+        if not any(folder.is_relative_to(known) for known in inside):
+            raise Refused(
+                f"{step} is a link that leads out of the model folders, to {folder}",
+                hint="Name the target as a root in extra_model_paths.yaml, or replace the link.",
+            )
+    return folder
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a folder's new names last."""
+    with suppress(PermissionError), Place(folder) as place:  # a folder may be writable but not readable
+        place.sync()
+
+
+def _open_folder(folder: Path) -> int:
+    """Open a real path without following any link: one that appears on the way was put there just now."""
+    if not hasattr(os, "O_PATH"):
+        return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | _BASE)
+    fd = os.open("/", os.O_PATH | os.O_DIRECTORY | _BASE)
+    parts = folder.parts[1:] or (".",)
+    for at, part in enumerate(parts, 1):
+        kind = os.O_RDONLY if at == len(parts) else os.O_PATH
+        try:
+            deeper = os.open(part, kind | os.O_DIRECTORY | _BASE, dir_fd=fd)
+        finally:
+            os.close(fd)
+        fd = deeper
+    return fd

@@ -1,0 +1,362 @@
+"""The verbs: inspect, resolve, plan, fetch, describe, search.
+
+    watchman = Watchman(roots=roots, hubs=(civitai, huggingface), known=known)
+    answer = watchman.resolve(paths)
+    plan = watchman.plan(answer.resolutions)
+    outcomes = watchman.fetch(plan.transfers, listener=print)
+
+Faces read input, call one verb and show the answer.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Protocol
+
+from .air import HubLink, hub_of, parse_thing
+from .catalog import LocalFile, Model, RemoteFile, base_name
+from .digest import Digest, parse_digest
+from .errors import (
+    HubError,
+    InputError,
+    InvalidAir,
+    InvalidDigest,
+    InvalidWorkflow,
+    NeedsNetwork,
+    NoComfyUI,
+    UnknownFolder,
+    WatchmanError,
+)
+from .hasher import Hasher
+from .hubs.base import Hub, SearchQuery
+from .inquiry import Case, KnownModels, inquire
+from .library.index import LocalIndex
+from .library.roots import Roots
+from .library.scan import hash_file, scan_roots
+from .plan import Plan, Policy, Transfer, make_plan, make_transfer
+from .resolution import Evidence, LocalMatch, Placement, Resolution, resolve
+from .transfer.events import Listener, Outcome, State
+from .transfer.guard import Guard
+from .transfer.limits import Limits
+from .transfer.queue import preflight, run
+from .workflow.document import read_workflow
+from .workflow.loaders import Loaders, load_loaders
+from .workflow.references import Reference, Survey, find_references
+
+
+class Memory(KnownModels, Protocol):
+    """A known-models table that also keeps what this installation has verified."""
+
+    def remember(self, file: RemoteFile, *, folder: str, name: str, digest: Digest, size: int) -> None:
+        """Keep where a verified file came from."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """One workflow: what it names and what that means.
+
+    `resolutions` stand in the order of `survey.references`. `error` is set when the file could not be read;
+    then the rest is empty.
+    """
+
+    path: str
+    format: str | None = None
+    survey: Survey = field(default_factory=lambda: Survey(references=()))
+    resolutions: tuple[Resolution, ...] = ()
+    error: WatchmanError | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """Reports on workflows, and what kept hubs from answering."""
+
+    reports: tuple[Report, ...]
+    faults: tuple[HubError, ...] = ()
+
+    @property
+    def resolutions(self) -> list[Resolution]:
+        """The resolutions of all workflows."""
+        return [resolution for report in self.reports for resolution in report.resolutions]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Description:
+    """What one model is: the file here, if a file was meant, and what hubs publish of it."""
+
+    subject: str
+    local: LocalFile | None = None
+    files: tuple[RemoteFile, ...] = ()
+    faults: tuple[HubError, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """Models found by a search, hub after hub."""
+
+    models: tuple[Model, ...]
+    faults: tuple[HubError, ...] = ()
+
+
+class Watchman:
+    """Everything a user can ask for, in the user's words.
+
+    `roots` is None where no ComfyUI is needed (search, describe); verbs that need one raise NoComfyUI.
+    `hubs` is empty offline.
+    """
+
+    def __init__(
+        self,
+        *,
+        roots: Roots | None,
+        hubs: Sequence[Hub] = (),
+        known: Memory,
+        policy: Policy | None = None,
+        guard: Guard | None = None,
+        limits: Limits | None = None,
+        loaders: Loaders | None = None,
+    ) -> None:
+        self._given_roots = roots
+        self._hubs = tuple(hubs)
+        self._known = known
+        self._policy = policy or Policy()
+        self._guard = guard or Guard()
+        self._limits = limits or Limits()
+        self._loaders = loaders or load_loaders()
+
+    def inspect(self, paths: Sequence[Path]) -> Answer:
+        """What workflows need, against this disk; asks nobody."""
+        index = self._index()
+        reports = []
+        for report in map(self._read, paths):
+            resolutions = (resolve(r, local=index.find(r)) for r in report.survey.references)
+            reports.append(_with(report, resolutions))
+        return Answer(reports=tuple(reports))
+
+    def resolve(self, paths: Sequence[Path]) -> Answer:
+        """What workflows need, and what the hubs have for what is missing; writes nothing."""
+        index = self._index()
+        reports = [self._read(path) for path in paths]
+        local = {r: index.find(r) for report in reports for r in report.survey.references}
+        cases = self._ask(
+            {_question(r): r for r, matches in local.items() if r.active and not _is_here(matches)}
+        )
+        return Answer(
+            reports=tuple(
+                _with(report, (_decide(r, local[r], cases) for r in report.survey.references))
+                for report in reports
+            ),
+            faults=_distinct(fault for case in cases.values() for fault in case.faults),
+        )
+
+    def plan(self, resolutions: Iterable[Resolution]) -> Plan:
+        """What to do about resolutions; references that no longer matter are left out."""
+        return make_plan(list(resolutions), target=self._target, policy=self._policy)
+
+    def open(self, links: Sequence[HubLink], *, folder: str | None = None) -> Plan:
+        """A plan for what a person points at: pages, ids, AIRs.
+
+        Raises:
+            HubError: a hub does not give it.
+            UnknownFolder: the hub does not say where it belongs and no folder was given.
+        """
+        transfers = []
+        for link in links:
+            file = self._hub(hub_of(link)).open(link)[0]
+            where = folder or file.folder
+            if where is None:
+                hint = "Give the folder: --folder checkpoints, loras, vae, …"
+                raise UnknownFolder(f"{file.hub} does not say which folder {file.name} belongs to", hint=hint)
+            transfers.append(
+                make_transfer(
+                    file,
+                    folder=where,
+                    path=base_name(file.name),
+                    evidence=Evidence.URL,
+                    target=self._target,
+                    policy=self._policy,
+                )
+            )
+        return Plan(transfers=tuple(transfers))
+
+    def fetch(
+        self, transfers: Sequence[Transfer], *, listener: Listener, stop: threading.Event | None = None
+    ) -> list[Outcome]:
+        """Bring files, verify and publish them, and remember where they came from.
+
+        One outcome each, in the same order. What the preflight finds impossible (room, rights, clashes)
+        fails before the first byte and keeps nothing else.
+        """
+        roots = tuple(str(root.path) for root in self._roots)
+        doomed = {
+            id(transfer): problem.error
+            for problem in preflight(transfers, limits=self._limits, roots=roots)
+            for transfer in problem.transfers
+        }
+        ran = run(
+            [transfer for transfer in transfers if id(transfer) not in doomed],
+            authorize=self._authorize,
+            listener=listener,
+            stop=stop,
+            limits=self._limits,
+            guard=self._guard,
+            roots=roots,
+        )
+        for outcome in ran:
+            self._remember(outcome)
+        rest = iter(ran)
+        return [_failed(t, doomed[id(t)]) if id(t) in doomed else next(rest) for t in transfers]
+
+    def describe(self, subject: str) -> Description:
+        """What a model is, by a file here, a link, an id, an AIR or a digest.
+
+        Raises:
+            InvalidAir: it is none of them.
+            HubError: the hub does not give it.
+        """
+        path = Path(subject)
+        if path.is_file():
+            local = _local_file(path)
+            files, faults = self._identify(local.digests)
+            return Description(subject=subject, local=local, files=files, faults=faults)
+        try:
+            link = parse_thing(subject)
+        except InvalidAir as fault:
+            files, faults = self._identify((_digest_or(subject, fault),))
+            return Description(subject=subject, files=files, faults=faults)
+        return Description(subject=subject, files=self._hub(hub_of(link)).open(link))
+
+    def search(self, query: SearchQuery, *, hub: str | None = None) -> Listing:
+        """Models for a person to browse; a hub that fails loses nothing of the others."""
+        models: list[Model] = []
+        faults: list[HubError] = []
+        for asked in self._hubs:
+            if hub not in (None, asked.name):
+                continue
+            try:
+                models.extend(asked.search(query))
+            except HubError as fault:
+                faults.append(fault)
+        return Listing(models=tuple(models), faults=tuple(faults))
+
+    @property
+    def _roots(self) -> Roots:
+        if self._given_roots is None:
+            raise NoComfyUI("this needs a ComfyUI or a models folder, and none was given")
+        return self._given_roots
+
+    def _index(self) -> LocalIndex:
+        return LocalIndex(scan_roots(self._roots).files)
+
+    def _read(self, path: Path) -> Report:
+        """What one workflow names; a file that cannot be read makes a report of its error."""
+        try:
+            with path.open("rb") as stream:
+                workflow = read_workflow(stream)
+        except OSError as fault:
+            error = InvalidWorkflow(f"{path}: cannot be read: {fault.strerror}", hint="Check the path.")
+            return Report(path=str(path), error=error)
+        except InputError as fault:
+            return Report(path=str(path), error=fault)
+        survey = find_references(workflow, self._loaders)
+        return Report(path=str(path), format=workflow.format, survey=survey)
+
+    def _ask(self, questions: Mapping[Question, Reference]) -> dict[Question, Case]:
+        cases = inquire(list(questions.values()), known=self._known, hubs=self._hubs)
+        return dict(zip(questions, cases, strict=True))
+
+    def _identify(self, digests: Sequence[Digest]) -> tuple[tuple[RemoteFile, ...], tuple[HubError, ...]]:
+        files: list[RemoteFile] = []
+        faults: list[HubError] = []
+        for hub in self._hubs:
+            try:
+                files.extend(file for digest in digests for file in hub.identify(digest))
+            except HubError as fault:
+                faults.append(fault)
+        return tuple(files), tuple(faults)
+
+    def _hub(self, name: str) -> Hub:
+        for hub in self._hubs:
+            if hub.name == name:
+                return hub
+        raise NeedsNetwork(f"{name} cannot be asked offline")
+
+    def _authorize(self, url: str) -> Mapping[str, str]:
+        for hub in self._hubs:
+            if hub.owns(url):
+                return hub.authorize(url)
+        return {}
+
+    def _target(self, folder: str) -> str:
+        return str(self._roots.target(folder))
+
+    def _remember(self, outcome: Outcome) -> None:
+        """Keep the source of a verified file that a digest identifies."""
+        digest = next((digest for digest in outcome.digests if digest.identifies), None)
+        if outcome.state is not State.VERIFIED or outcome.size is None or digest is None:
+            return
+        transfer = outcome.transfer
+        self._known.remember(
+            transfer.source, folder=transfer.folder, name=transfer.path, digest=digest, size=outcome.size
+        )
+
+
+Question = tuple[str, tuple[str, ...], str, str | None, Digest | None]
+
+
+def _question(reference: Reference) -> Question:
+    """What makes two references ask for the same thing."""
+    return (
+        reference.folder,
+        reference.other_folders,
+        reference.name.casefold(),
+        reference.url,
+        reference.digest,
+    )
+
+
+def _decide(reference: Reference, local: Sequence[LocalMatch], cases: Mapping[Question, Case]) -> Resolution:
+    case = cases.get(_question(reference))
+    if case is None or not reference.active:
+        return resolve(reference, local=local)
+    return resolve(reference, local=local, remote=case.candidates, searched=tuple(case.searched))
+
+
+def _failed(transfer: Transfer, error: WatchmanError) -> Outcome:
+    return Outcome(transfer=transfer, state=State.FAILED, path=transfer.path, error=error)
+
+
+def _is_here(matches: Sequence[LocalMatch]) -> bool:
+    """Whether no hub needs to be asked: the file lies in its own folder."""
+    return any(match.placement is not Placement.FOLDER for match in matches)
+
+
+def _with(report: Report, resolutions: Iterable[Resolution]) -> Report:
+    return replace(report, resolutions=tuple(resolutions))
+
+
+def _distinct(faults: Iterable[HubError]) -> tuple[HubError, ...]:
+    """One fault for each hub and message."""
+    return tuple({(fault.hub, fault.message): fault for fault in faults}.values())
+
+
+def _local_file(path: Path) -> LocalFile:
+    """A file anywhere on this disk, with the digests that hubs know it by."""
+    stat = path.stat()
+    bare = LocalFile(
+        folder="",
+        path=path.name,
+        root=str(path.absolute().parent),
+        size=stat.st_size,
+        mtime_ns=stat.st_mtime_ns,
+    )
+    return replace(bare, digests=hash_file(bare, Hasher(("sha256", "autov3", "blake3"))))
+
+
+def _digest_or(subject: str, fault: InvalidAir) -> Digest:
+    try:
+        return parse_digest(subject)
+    except InvalidDigest:
+        raise fault from None

@@ -1,0 +1,87 @@
+"""A node as it takes part in a workflow, free of the form the file had."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from ..catalog import Json
+from ..digest import Digest, parse_digest
+from ..errors import InvalidDigest
+
+NOTHING: Final[Mapping[str, Json]] = {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hint:
+    """An entry of `models` metadata: what somebody once said about a file. It is often stale."""
+
+    name: str
+    url: str | None = None
+    folder: str | None = None
+    digest: Digest | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """One node that takes part.
+
+    `values` are the saved widget values in their order, `names` their names where the file tells them
+    (both empty when all is known by name); `named` are values by input name, and beat the saved ones.
+    `fed` are the inputs whose saved value does not count, because a link brings another. `takes` and
+    `gives` are the types of the sockets, as far as the file tells them.
+    """
+
+    id: str
+    type: str
+    active: bool = True
+    values: Sequence[Json] = ()
+    names: Sequence[str] = ()
+    named: Mapping[str, Json] = field(default_factory=dict)
+    fed: frozenset[str] = frozenset()
+    hints: Sequence[Hint] = ()
+    sockets: Mapping[str, Json] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def takes(self) -> frozenset[str]:
+        """The types of the inputs."""
+        return _types(self.sockets.get("inputs"))
+
+    @property
+    def gives(self) -> frozenset[str]:
+        """The types of the outputs."""
+        return _types(self.sockets.get("outputs"))
+
+
+def _types(sockets: Json) -> frozenset[str]:
+    entries = (entry for entry in sockets if isinstance(entry, dict)) if isinstance(sockets, list) else ()
+    return frozenset(kind for entry in entries if isinstance(kind := entry.get("type"), str))
+
+
+def read_hints(entries: Json) -> list[Hint]:
+    """The usable entries of `models`; anything else in there is passed over."""
+    if not isinstance(entries, list):
+        return []
+    return [hint for entry in entries if isinstance(entry, dict) and (hint := _read_hint(entry))]
+
+
+def _read_hint(entry: Mapping[str, Json]) -> Hint | None:
+    name, url, folder = entry.get("name"), entry.get("url"), entry.get("directory")
+    if not isinstance(name, str) or not name:
+        return None
+    return Hint(
+        name=name,
+        url=url if isinstance(url, str) and url else None,
+        folder=folder if isinstance(folder, str) and folder else None,
+        digest=_read_digest(entry.get("hash"), entry.get("hash_type")),
+    )
+
+
+def _read_digest(value: Json, kind: Json) -> Digest | None:
+    if not isinstance(value, str):
+        return None
+    try:
+        return parse_digest(f"{kind}:{value}" if isinstance(kind, str) and ":" not in value else value)
+    except InvalidDigest:
+        return None  # a hint that cannot be used is no fault of the workflow

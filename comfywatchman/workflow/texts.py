@@ -1,0 +1,68 @@
+r"""What a widget's text says: a file of a model, a tag in a prompt, or neither."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final, TypeGuard
+
+from ..catalog import Json
+
+MODEL_EXTENSIONS: Final = frozenset(
+    "safetensors sft ckpt pt pt2 pth bin gguf onnx pkl torchscript patch task".split()
+)
+_MAX_NAME: Final = 400
+_EMBEDDING: Final = re.compile(r"embedding:\s?([^\s,;:()\[\]{}<>|\"']+)", re.IGNORECASE)
+_LORA_TAG: Final = re.compile(r"<lora:([^:<>\n]+)(?::[^<>\n]*)?>", re.IGNORECASE)
+
+
+def is_model_file(value: Json) -> TypeGuard[str]:
+    """Whether a value is the name of a model file by its extension, in any case."""
+    if not isinstance(value, str):
+        return False
+    dot = value.rfind(".")
+    return (
+        dot > 0
+        and value[dot + 1 :].lower() in MODEL_EXTENSIONS
+        and len(value) <= _MAX_NAME
+        and "\n" not in value
+    )
+
+
+def is_address(name: str) -> bool:
+    """Whether a name is a URL: the node brings that file itself."""
+    return name.startswith(("http://", "https://"))
+
+
+def clean_name(value: str) -> str:
+    r"""A name with `/` for separators and no white space around it.
+
+    >>> clean_name("SDXL\\style/ink.safetensors ")
+    'SDXL/style/ink.safetensors'
+    """
+    return value.strip().replace("\\", "/")
+
+
+def find_embeddings(text: str) -> Iterator[str]:
+    """The names after `embedding:`, which ComfyUI's tokenizer ends at white space or a comma.
+
+    >>> list(find_embeddings("(embedding:bad/hands:1.2), embedding:EasyNegative.pt"))
+    ['bad/hands', 'EasyNegative.pt']
+    """
+    if "embedding:" in text.lower():
+        for name in _EMBEDDING.findall(text):
+            cleaned = clean_name(name).rstrip("./")
+            if cleaned:
+                yield cleaned
+
+
+def find_lora_tags(text: str) -> Iterator[str]:
+    """The names in `<lora:NAME:weight…>`.
+
+    >>> list(find_lora_tags("girl <lora:style/ink_v2:0.8> <lora:add_detail:1:0.5>"))
+    ['style/ink_v2', 'add_detail']
+    """
+    if "<lora:" in text.lower():
+        for name in _LORA_TAG.findall(text):
+            if name.strip():
+                yield clean_name(name)

@@ -1,0 +1,75 @@
+"""Small model files and the transfers that bring them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+from comfywatchman.catalog import RemoteFile
+from comfywatchman.digest import Digest
+from comfywatchman.plan import Consent, Transfer
+from comfywatchman.resolution import Evidence
+from comfywatchman.transfer.guard import Guard
+from comfywatchman.transfer.limits import Limits
+
+NAME = "ink.safetensors"
+
+QUICK = Limits(
+    segments=1,
+    segment=16 << 10,
+    segment_from=32 << 10,
+    mark=16 << 10,
+    checkpoint=0.0,
+    stall=0.4,
+    connect=2.0,
+    least=2000,
+    retries=2,
+    backoff=0.01,
+    patience=2.0,
+    margin=0,
+    margin_share=0.0,
+    report=0.0,
+)
+LANES = {"segments": 4}
+
+
+def safetensors(size: int = 200_000, seed: int = 1) -> bytes:
+    """A well-formed safetensors file of about that size with random weights."""
+    weights = random.Random(seed).randbytes(size)
+    header = {"__metadata__": {"seed": str(seed)}, "w": {"dtype": "U8", "shape": [size], "data_offsets": [0, size]}}
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + weights
+
+
+def sha256(data: bytes) -> Digest:
+    return Digest("sha256", hashlib.sha256(data).hexdigest())
+
+
+def source(url: str, data: bytes, **changes: Any) -> RemoteFile:
+    """The hub's record of a file."""
+    fields: dict[str, Any] = {"hub": "web", "name": NAME, "url": url, "size": len(data), "digests": (sha256(data),)}
+    return RemoteFile(**(fields | changes))
+
+
+def transfer(root: Path, url: str, data: bytes, *, path: str = NAME, **changes: Any) -> Transfer:
+    return Transfer(
+        source=source(url, data, **changes),
+        root=str(root),
+        folder="loras",
+        path=path,
+        evidence=Evidence.DIGEST,
+        consent=Consent.AUTOMATIC,
+        reason="test",
+    )
+
+
+def guard_for(*origins: str) -> Guard:
+    return Guard(trusted=frozenset(origins))
+
+
+def no_token(_url: str) -> dict[str, str]:
+    return {}
