@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import re
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -31,7 +32,7 @@ from ..errors import Gated, HubError, HubUnavailable, LoginRequired, NotFound, W
 from .answers import DAY, HOUR, MINUTE, Answers, make_question
 from .hosts import HostGroup, bearer
 from .huggingface_records import HUB, trimmed
-from .patience import Patience, Unreachable, parse_retry_after
+from .patience import AT_ONCE, Patience, Unreachable, parse_retry_after
 
 _FACTS: Final = (
     "author",
@@ -73,6 +74,7 @@ class HuggingFaceApi:
         self._token = token
         self._answers = answers
         self._ways = ways
+        self._gate = threading.BoundedSemaphore(AT_ONCE)
 
     def info(self, repo: str, revision: str) -> Value:
         """A repository at a revision: commit, access, licence and the names of its weight files.
@@ -163,7 +165,7 @@ class HuggingFaceApi:
     def _once(self, method: str, url: str, content: Mapping[str, object]) -> tuple[Value, str | None]:
         tools = _tools()
         headers = self._headers(tools)
-        with self._translated():
+        with self._gate, self._translated():
             client: Any = (self._ways.client or tools.get_session)()
             response = client.request(method, url, headers=headers, timeout=_TIMEOUT, **content)
             tools.hf_raise_for_status(response)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 from hubs.hubapps import TOKEN
-from hubs.hubserver import HTML, Said, Server, down, says
+from hubs.hubserver import HTML, Asked, Said, Server, down, says
 
 from comfywatchman.air import CivitaiLink, HubLink, HuggingFaceLink
 from comfywatchman.digest import Digest
@@ -125,9 +127,41 @@ class HubContract:
         assert once <= self.most_requests
         assert len(stand.server.asked) == 2 * once
 
+    def test_at_most_four_at_once(self, stand: Stand) -> None:
+        """However much is looked for, the hub gets at most four questions at a time."""
+        app, lock = stand.server.app, threading.Lock()
+        busy, most = 0, 0
+
+        def count(asked: Asked) -> Said:
+            nonlocal busy, most
+            with lock:
+                busy += 1
+                most = max(most, busy)
+            time.sleep(0.005)
+            with lock:
+                busy -= 1
+            return app(asked)
+
+        stand.server.app = count
+        links = [reference("a.pt", url=stand.url.replace("main", f"b{n}")) for n in range(8)]
+        stand.hub().find([*links, *(reference(f"{stand.text}{n} x.safetensors") for n in range(12))])
+        assert 1 < most <= 4
+
+    def test_whoami_without_a_name(self, stand: Stand) -> None:
+        """An account that the hub cannot name is nobody's."""
+        stand.server.app = lambda _asked: says({})
+        with pytest.raises(LoginRequired):
+            stand.hub(TOKEN).whoami()
+
     def test_answers_are_kept(self, stand: Stand, tmp_path: Path) -> None:
         """A second look asks nothing; one with a token does, since it may see more."""
-        wanted = [reference(stand.name, stand.folder), reference("zzz_nowhere.safetensors")]
+        wanted = [
+            reference(stand.name, stand.folder),
+            reference("zzz_nowhere.safetensors"),
+            reference("a.pt", url=stand.url),
+            reference("b.pt", digest=Digest.sha256(stand.sha256)),
+            reference("c.pt", digest=Digest.sha256("0" * 64)),
+        ]
         with Answers(tmp_path / "answers.sqlite3") as answers:
             first = stand.hub(answers=answers).find(wanted)
             asked = len(stand.server.asked)

@@ -196,6 +196,18 @@ def test_only_weights(hub: Civitai, server: Server) -> None:
     assert found[2].url.endswith("/100007?type=VAE")
 
 
+def test_junk_in_a_record(hub: Civitai, server: Server) -> None:
+    """A field that cannot be read is not known; what the site gives in place of an AIR is made from facts."""
+    junk = file(
+        71, "ink.pt", hashes={"SHA256": "?", "AutoV2": None, "X": "1"}, sizeKB="9", virusScanResult="Danger"
+    )
+    server.app = CivitaiApp([model(7, "Ink", junk, version={"air": "no AIR"}, creator={"username": 123})])
+    (found,) = hub.open(CivitaiLink(model_id=7))
+
+    assert (found.digests, found.size, found.scan, found.uploader) == ((), None, Scan.FAILED, "123")
+    assert str(found.air) == "urn:air:sdxl:lora:civitai:7@100007"
+
+
 @pytest.mark.parametrize(
     "link",
     [

@@ -148,7 +148,7 @@ def test_other_revision(hub: HuggingFace) -> None:
 def test_impossible_repository(hub: HuggingFace, server: Server, name: str) -> None:
     """A name that no repository can have does not get into a URL."""
     with pytest.raises(NotFound):
-        hub.open(link("x.safetensors", name))
+        hub.repo(name, "main")
     assert server.asked == []
 
 
@@ -193,6 +193,15 @@ def test_card(hub: HuggingFace, server: Server, changes: Any, licence: str | Non
     server.app = HuggingFaceApp([repo("a/b", "x.gguf", **changes)])
     (found,) = hub.open(link("x.gguf", "a/b"))
     assert (found.licence, found.base_model) == (licence, base)
+
+
+def test_junk_digest(hub: HuggingFace, server: Server) -> None:
+    """What stands where a SHA-256 should is left out when it is none."""
+    app = HuggingFaceApp([FLUX])
+    path = {"type": "file", "path": "vae/x.pt", "size": "?", "lfs": {"oid": "0" * 40}}
+    server.app = lambda asked: says([path]) if asked.method == "POST" else app(asked)
+    (found,) = hub.open(link("vae/x.pt"))
+    assert (found.digests, found.size) == ((), None)
 
 
 # ── names ──
