@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -239,6 +241,27 @@ def test_name_search(hub: HuggingFace, server: Server) -> None:
     searches = [a.value("search") for a in server.asked if a.value("search")]
     assert len(searches) == 6
     assert {"zz nowhere 9", "zz nowhere"} <= set(searches)
+
+
+def test_at_most_four_at_once(hub: HuggingFace, server: Server) -> None:
+    """Several names in several repositories each are still asked for four at a time."""
+    names = [f"flux_{letter}.safetensors" for letter in "abcd"]
+    app, lock = HuggingFaceApp([repo(f"x/flux-a-b-c-d-{n}", *names) for n in range(8)]), threading.Lock()
+    busy, most = 0, 0
+
+    def count(asked: Asked) -> Said:
+        nonlocal busy, most
+        with lock:
+            busy += 1
+            most = max(most, busy)
+        time.sleep(0.005)
+        with lock:
+            busy -= 1
+        return app(asked)
+
+    server.app = count
+    assert all(hub.find([reference(name, "x") for name in names]))
+    assert most == 4
 
 
 def test_listing_is_kept(server: Server, tmp_path: Any) -> None:
