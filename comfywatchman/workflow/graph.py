@@ -348,25 +348,33 @@ class _Reader:
             elif kind == "GetNode":
                 link = _first_link(_setter(scope.graph, source))
             else:
-                return self._constant(scope, source, kind)
+                return self._constant(scope, source, slot)
             if link is None:
                 return ELSEWHERE
         return ELSEWHERE
 
-    def _constant(self, scope: _Scope, source: Object, kind: str) -> Brought:
-        """What a primitive says, or any node whose single text and only source of it is its widget."""
+    def _constant(self, scope: _Scope, source: Object, slot: int) -> Brought:
+        """What a primitive says, or any node whose output is text and that has a single text to give."""
         values = source.get("widgets_values")
         names, named, fed = self._inputs(source, scope)
-        if kind == "PrimitiveNode":
+        if source.get("type") == "PrimitiveNode":
             own = values[0] if isinstance(values, list) and values else None
             return next(iter(named.values()), own)
-        if source.get("mode") in _MUTED:
+        if source.get("mode") in _MUTED or not _gives_text(source, slot):
             return ELSEWHERE
         if len(named) == 1 and len(names) <= 1:
             return next(iter(named.values()))
         items = values.values() if isinstance(values, dict) else values if isinstance(values, list) else ()
         texts = [value for value in items if isinstance(value, str)]
         return texts[0] if len(texts) == 1 and not fed else ELSEWHERE
+
+
+def _gives_text(source: Object, slot: int) -> bool:
+    """Whether an output is text, a choice (a list of them in old files), or anything."""
+    outputs = source.get("outputs")
+    output = outputs[slot] if isinstance(outputs, list) and 0 <= slot < len(outputs) else None
+    kind = output.get("type") if isinstance(output, dict) else None
+    return not isinstance(kind, str) or kind in ("STRING", "COMBO", "*")
 
 
 def _hints(source: Object) -> list[Hint]:

@@ -59,7 +59,9 @@ def _fill(inner: list[list[Json]], given: Sequence[Json]) -> list[list[Json]]:
         values = iter(given)
         return [[next(values) for _ in own] for own in inner]
     files = [value for value in given if is_model_file(value)]
-    places = [(row, at) for row, own in enumerate(inner) for at, value in enumerate(own) if is_model_file(value)]
+    places = [
+        (row, at) for row, own in enumerate(inner) for at, value in enumerate(own) if is_model_file(value)
+    ]
     if len(files) == len(places):
         for (row, at), value in zip(places, files, strict=True):
             inner[row][at] = value

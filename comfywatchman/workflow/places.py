@@ -103,17 +103,19 @@ def _names(node: Node, row: Row | None) -> Sequence[str | None]:
 
 
 def _align(names: Sequence[str], values: Sequence[Json]) -> list[str | None] | None:
-    """Names laid on values, leaving out the unnamed `control after generate`; None when they do not fit."""
-    if not names or len(values) < len(names):
-        return None
+    """Names laid on values, past each unnamed `control after generate`; None when they do not fit.
+
+    Files older than the front end's 1.16 name only those widgets that were made inputs.
+    """
     found: list[str | None] = []
     left = iter(names)
     for value in values:
-        if isinstance(value, str) and value in _CONTROLS and found and "seed" in str(found[-1]):
-            found.append(None)
-        else:
-            found.append(next(left, None))
-    return found if next(left, None) is None and found.count(None) <= len(values) - len(names) else None
+        unnamed = found and "seed" in str(found[-1]) and isinstance(value, str) and value in _CONTROLS
+        name = None if unnamed else next(left, None)
+        if name is None and not unnamed:
+            return None
+        found.append(name)
+    return found if next(left, None) is None else None
 
 
 def _drop_stale(name: str, values: list[Value], row: Row | None) -> None:
@@ -197,12 +199,15 @@ def _rest(node: Node, row: Row, rest: Sequence[Value], values: Sequence[Value]) 
     """Values at no known input: one folder for all its files leaves no doubt; else the general rules."""
     only = row.others or row.only_files()
     for value in rest:
-        if row.others is not None and (isinstance(value.json, dict | list) or row.others.role == "ignored"):
-            yield from _read(row.others, value, active=not _is_off(value, values))
-        elif only is not None and is_model_file(value.json):
-            yield from _read(only, value, active=not _is_off(value, values))
-        else:
-            yield from _guess(node, [value], only.folders if only is not None else (), all_values=values)
+        active = not _is_off(value, values)
+        if only is not None and (is_model_file(value.json) or row.others is not None and _nests(value.json)):
+            yield from _read(only, value, active=active)
+        elif row.others is None:
+            yield from _guess(node, [value], (), all_values=values)
+
+
+def _nests(value: Json) -> bool:
+    return isinstance(value, dict | list)
 
 
 # ── a node that nobody has told of ──
@@ -256,13 +261,15 @@ def _nested(
         active = active and value.get("on") is not False and value.get("active") is not False
         active = active and value.get("enabled") is not False
     pairs: Iterable[tuple[str, Json]] = (
-        value.items() if isinstance(value, dict) else ((name, item) for item in value) if isinstance(value, list) else ()
+        value.items()
+        if isinstance(value, dict)
+        else ((name, item) for item in value)
+        if isinstance(value, list)
+        else ()
     )
     for key, item in pairs:
         if isinstance(item, dict | list):
-            yield from _nested(
-                item, key, folders, slot=slot, node=node, active=active, depth=depth + 1
-            )
+            yield from _nested(item, key, folders, slot=slot, node=node, active=active, depth=depth + 1)
         elif isinstance(item, str) and _names_file(key, item, slot):
             guess = guess_folder(node, key) if slot is None and node is not None else None
             yield Place(key, item, (guess,) if guess else folders, active, fetched=is_address(item))

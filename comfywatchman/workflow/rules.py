@@ -96,10 +96,16 @@ _WORDS: Final = re.compile(r"[A-Z]?[a-z]+\d*|[A-Z]+(?![a-z])\d*|\d+")
 _ODD_CASE: Final = (("LoRA", "Lora"), ("DiT", "Dit"), ("LyCORIS", "Lycoris"))
 _NUMBERED: Final = frozenset({"t5", "sam2", "sam3"})  # other models than the word without its number
 _TEXT_GIVERS: Final = frozenset("primitive string text literal constant prompt reroute multiline".split())
-_NO_LOADERS: Final = frozenset("save saver show preview display note print debug view markdown export".split())
-_PLAIN_TEXT: Final = frozenset("text string multiline primitive regex replace concat concatenate join".split())
+_NO_LOADERS: Final = frozenset(
+    "save saver show preview display note print debug view markdown export".split()
+)
+_PLAIN_TEXT: Final = frozenset(
+    "text string multiline primitive regex replace concat concatenate join".split()
+)
 _TAG_READERS: Final = frozenset("wildcard wildcards detailer lora loras".split())
-_LOADERS: Final = frozenset("load loader loaders select selector stack stacker list names apply provider".split())
+_LOADERS: Final = frozenset(
+    "load loader loaders select selector stack stacker list names apply provider".split()
+)
 
 
 def words_of(name: str) -> list[str]:
