@@ -18,12 +18,11 @@ from ..catalog import Json
 from ..decode import MIB, DecodeError, parse_json
 from ..errors import InvalidWorkflow
 from .containers import read_container
-from .graph import Budget, read_graph
-from .node import Hint, Node, read_hints
+from .graph import read_graph
+from .node import Budget, Hint, Node, read_hints
 from .rules import gives_text
 
 MAX_BYTES: Final = 20 * MIB
-MAX_NODES: Final = 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +65,7 @@ def _read_document(document: Json, container: str) -> Workflow:
         if not isinstance(document, dict):
             break
         if isinstance(document.get("nodes"), list):
-            nodes = read_graph(document, Budget(MAX_NODES))
+            nodes = read_graph(document, Budget())
             hints = read_hints(document.get("models"))
             return Workflow(format="ui", nodes=nodes, hints=hints, container=container)
         if _is_prompt(document):
@@ -108,8 +107,7 @@ def _is_prompt(document: Mapping[str, Json]) -> bool:
 
 
 def _read_prompt(prompt: Mapping[str, Json]) -> list[Node]:
-    if len(prompt) > MAX_NODES:
-        raise InvalidWorkflow(f"the prompt has {len(prompt):,} nodes; the limit is {MAX_NODES:,}")
+    Budget().spend(len(prompt))
     nodes = []
     for node_id, entry in prompt.items():
         if not isinstance(entry, dict):

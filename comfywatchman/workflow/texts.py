@@ -9,7 +9,21 @@ from typing import Final, TypeGuard
 from ..catalog import Json
 
 MODEL_EXTENSIONS: Final = frozenset(
-    "safetensors sft ckpt pt pt2 pth bin gguf onnx pkl torchscript patch task".split()
+    (
+        "safetensors",
+        "sft",
+        "ckpt",
+        "pt",
+        "pt2",
+        "pth",
+        "bin",
+        "gguf",
+        "onnx",
+        "pkl",
+        "torchscript",
+        "patch",
+        "task",
+    )
 )
 _MAX_NAME: Final = 400
 _EMBEDDING: Final = re.compile(r"embedding:\s?([^\s,;:()\[\]{}<>|\"']+)", re.IGNORECASE)
@@ -18,15 +32,10 @@ _LORA_TAG: Final = re.compile(r"<lora:([^:<>\n]+)(?::[^<>\n]*)?>", re.IGNORECASE
 
 def is_model_file(value: Json) -> TypeGuard[str]:
     """Whether a value is the name of a model file by its extension, in any case."""
-    if not isinstance(value, str):
+    if not isinstance(value, str) or len(value) > _MAX_NAME:
         return False
     dot = value.rfind(".")
-    return (
-        dot > 0
-        and value[dot + 1 :].lower() in MODEL_EXTENSIONS
-        and len(value) <= _MAX_NAME
-        and "\n" not in value
-    )
+    return dot > 0 and value[dot + 1 :].rstrip().lower() in MODEL_EXTENSIONS and "\n" not in value
 
 
 def is_address(name: str) -> bool:
