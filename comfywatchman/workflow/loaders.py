@@ -102,9 +102,11 @@ class Row:
     def slot_for(self, name: str | None, *, looks_like_file: bool) -> Slot | None:
         """The slot of a value, also of one at no known input: `*`, or the only folder of this node."""
         found = self.slot(name) if name is not None else None
-        if found is None and looks_like_file:
-            found = self.others or self._only_files()
-        return found
+        if found is not None:
+            return found
+        if self.others is not None:
+            return self.others if looks_like_file or not self.others.names_files else None
+        return self._only_files() if looks_like_file else None
 
     def _only_files(self) -> Slot | None:
         files = [slot for slot in self.slots if slot.names_files]

@@ -179,14 +179,16 @@ def _read(slot: Slot, value: _Value, *, active: bool) -> Iterator[Place]:
             yield from _read_tags(name, text, loras=True, active=active and on)
         elif slot.role == "embeddings":
             yield from _read_tags(name, text, loras=False, active=active and on)
-        elif slot.names_files and (is_model_file(text) or (slot.takes_any_text and _says_something(text))):
-            if not nested or is_model_file(text) or name in _FILE_KEYS:
-                fetched = slot.role == "fetched" or is_address(text)
-                yield Place(name, text, slot.folders, active and on, fetched=fetched)
+        elif slot.names_files and (
+            is_model_file(text) or (slot.takes_any_text and _is_name(name if nested else None, text))
+        ):
+            fetched = slot.role == "fetched" or is_address(text)
+            yield Place(name, text, slot.folders, active and on, fetched=fetched)
 
 
-def _says_something(text: str) -> bool:
-    return text.strip().lower() not in _NO_FILE
+def _is_name(key: str | None, text: str) -> bool:
+    """Whether a text without an extension is a name; inside a structure its key must say so."""
+    return (key is None or key in _FILE_KEYS) and text.strip().lower() not in _NO_FILE
 
 
 # ── a node that nobody has told of ──

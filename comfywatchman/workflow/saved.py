@@ -58,7 +58,16 @@ class Graph:
         """Where a link comes from."""
         if self._links is None:
             self._links = dict(_read_links(self.source.get("links")))
+            self._links.update(self._input_links())
         return self._links.get(link) if isinstance(link, int | str) else None
+
+    def _input_links(self) -> Iterator[tuple[Json, Origin]]:
+        """The links out of the subgraph's inputs, by the inputs: the links' own slot may be outdated."""
+        for at, entry in enumerate(self.inputs):
+            links = entry.get("linkIds")
+            for link in links if isinstance(links, list) else ():
+                if isinstance(link, int | str):
+                    yield link, (INPUT, at)
 
     def output_link(self, slot: int) -> Json:
         """The id of the link that feeds an output of this subgraph."""
