@@ -195,20 +195,23 @@ class _Reader:
 
     def _follow(self, scope: _Scope, link: Json) -> _Brought:
         """The value a link brings; None when the input's own value counts."""
+        shown: Json = None  # what the hosts passed on the way out show, the outermost that shows anything
         for _ in range(_MAX_HOPS):
             origin = scope.graph.origin(link)
             if origin is None:
-                return None
+                return shown
             node_id, slot = origin
             if node_id == INPUT:
+                own = scope.by_slot.get(slot)
+                shown = shown if own is None else own
                 outer = scope.host_link(slot)
                 if outer is None or scope.parent is None:
-                    return scope.by_slot.get(slot)
+                    return shown
                 scope, link = scope.parent, outer
                 continue
             source = scope.graph.node(node_id)
             if source is None:
-                return None
+                return shown
             inner = self.definitions.get(_name(source, "type"))
             if inner is not None:
                 scope, link = self._enter(inner, source, scope), inner.output_link(slot)

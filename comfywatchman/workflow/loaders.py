@@ -132,6 +132,10 @@ class Loaders:
     def __contains__(self, node_type: str) -> bool:
         return self._find(node_type) is not None
 
+    def node_types(self) -> Iterator[str]:
+        """All node types in it."""
+        return iter(self._rows)
+
     def row(self, node_type: str) -> Row | None:
         """What is known of a node type."""
         raw = self._find(node_type)
