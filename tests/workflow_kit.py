@@ -29,7 +29,7 @@ def socket(name: str, kind: str = "MODEL", link: int | None = None) -> Obj:
     return {"name": name, "type": kind, "link": link}
 
 
-def workflow(*nodes: Obj, links: Any = (), subgraphs: Any = (), **more: Any) -> Obj:
+def workflow(*nodes: Any, links: Any = (), subgraphs: Any = (), **more: Any) -> Obj:
     """A document; links are [id, origin, slot, target, slot, type]."""
     definitions = {"subgraphs": list(subgraphs)}
     return {"nodes": list(nodes), "links": list(links), "definitions": definitions, "version": 0.4} | more

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final
 
-from ..catalog import Json
+from ..catalog import Json, canonical_folder
 from ..digest import Digest, parse_digest
 from ..errors import InvalidDigest, InvalidWorkflow
 
@@ -88,9 +88,14 @@ def _read_hint(entry: Mapping[str, Json]) -> Hint | None:
     return Hint(
         name=name,
         url=url if isinstance(url, str) and url else None,
-        folder=folder if isinstance(folder, str) and folder else None,
+        folder=_read_folder(folder) if isinstance(folder, str) and folder else None,
         digest=_read_digest(entry.get("hash"), entry.get("hash_type")),
     )
+
+
+def _read_folder(directory: str) -> str:
+    """The folder of `directory`, which may go on with a sub-folder ("loras/sdxl")."""
+    return canonical_folder(directory.replace("\\", "/").removeprefix("models/").partition("/")[0])
 
 
 def _read_digest(value: Json, kind: Json) -> Digest | None:

@@ -13,8 +13,8 @@ from typing import Final
 from ..catalog import Json
 from .loaders import Loaders, Row, Slot
 from .node import Node
-from .rules import guess_folder, meaning, names_no_models, reads_lora_tags, words_of
-from .texts import find_embeddings, find_lora_tags, is_address, is_model_file
+from .rules import brings_its_files, guess_folder, meaning, names_no_models, reads_lora_tags, words_of
+from .texts import find_embeddings, find_lora_tags, is_address, is_model_file, may_name_files
 
 _CONTROLS: Final = frozenset({"fixed", "increment", "decrement", "randomize"})
 _OFF: Final = frozenset({"off", "none", "false", "disable", "disabled"})
@@ -80,15 +80,7 @@ def find_places(node: Node, loaders: Loaders) -> Iterator[Place]:
 
 
 def _may_name(node: Node) -> bool:
-    """A quick look: whether any value of a node could name a file."""
-    for items in (node.values, node.named.values()):
-        for value in items:
-            if isinstance(value, str):
-                if "." in value or ":" in value:
-                    return True
-            elif _nests(value):
-                return True
-    return False
+    return any(map(may_name_files, node.values)) or any(map(may_name_files, node.named.values()))
 
 
 # ── values and their names ──
@@ -200,7 +192,7 @@ def _guess(node: Node, value: _Value, *, alone: bool) -> Iterator[Place]:
         active = on and not value.off
         if is_model_file(text):
             folder = guess_folder(node, name, alone=alone)
-            fetched = "download" in node.type.lower() or is_address(text)
+            fetched = brings_its_files(node.type) or is_address(text)
             yield Place(name, text, () if folder is None else (folder,), active, fetched=fetched)
         elif not nested:
             yield from _read_tags(name, text, loras=reads_lora_tags(node.type), active=active)

@@ -95,6 +95,7 @@ _BY_OUTPUT: Final = {
 _WORDS: Final = re.compile(r"[A-Z]?[a-z]+\d*|[A-Z]+(?![a-z])\d*|\d+")
 _ODD_CASE: Final = (("LoRA", "Lora"), ("DiT", "Dit"), ("LyCORIS", "Lycoris"))
 _MAX_NAME: Final = 200
+_FETCHERS: Final = ("download", "preprocessor", " vfi")
 _NUMBERED: Final = frozenset({"t5", "sam2", "sam3"})  # other models than the word without its number
 _TEXT_GIVERS: Final = frozenset(
     {"primitive", "string", "text", "literal", "constant", "prompt", "reroute", "multiline"}
@@ -129,9 +130,10 @@ def words_of(name: str) -> list[str]:
     >>> words_of("DualCLIPLoaderGGUF"), words_of("base_ckpt_name2")
     (['dual', 'clip', 'loader', 'gguf'], ['base', 'ckpt', 'name'])
     """
+    name = name[:_MAX_NAME]
     for odd, plain in _ODD_CASE:
         name = name.replace(odd, plain)
-    return [word for match in _WORDS.findall(name[:_MAX_NAME]) if (word := _bare(match.lower()))]
+    return [word for match in _WORDS.findall(name) if (word := _bare(match.lower()))]
 
 
 def _bare(word: str) -> str:
@@ -191,3 +193,8 @@ def reads_lora_tags(node_type: str) -> bool:
 def gives_text(node_type: str) -> bool:
     """Whether a node's own text is what it gives to others: a primitive, a literal, a text box."""
     return bool(_TEXT_GIVERS.intersection(words_of(node_type)))
+
+
+def brings_its_files(node_type: str) -> bool:
+    """Whether a node fetches its files itself: DownloadAndLoad…, controlnet_aux's preprocessors, … VFI."""
+    return any(word in node_type[:_MAX_NAME].lower() for word in _FETCHERS)

@@ -44,7 +44,7 @@ NO_WORKFLOWS: dict[str, bytes] = {
     "list": b'[{"a": 1}]',
     "empty list": b"[]",
     "nodes that are no list": b'{"nodes": {"1": {}}}',
-    "wrapper in wrapper without end": b'{"workflow": {"workflow": {"workflow": {"workflow": {"nodes": []}}}}}',
+    "wrapper in wrapper": b'{"prompt": {"prompt": {"prompt": {"prompt": {"nodes": []}}}}}',
     "broken text in a wrapper": b'{"workflow": "{nodes"}',
     "not UTF-8": b'{"nodes": "\xff\xfe\xfa"}',
     "5,000 digits": b'{"nodes": [], "x": ' + b"9" * 5000 + b"}",
@@ -179,7 +179,7 @@ def test_circles_of_reroutes() -> None:
 def test_links_to_nowhere(link: Any) -> None:
     """A link that does not exist leaves the saved value standing."""
     loader = node(1, "VAELoader", ("a.safetensors",), inputs=[widget("vae_name") | {"link": link}])
-    broken = [None, [], [1], [1, 2, "x"], {"id": []}, "text"]
+    broken: list[Any] = [None, [], [1], [1, 2, "x"], {"id": []}, "text"]
     assert names(workflow(loader, links=broken)) == [("vae", "a.safetensors")]
 
 

@@ -84,7 +84,7 @@ def test_learning_from_comfyui(
 
 def test_learning_does_not_overrule() -> None:
     """What the shipped table says stays."""
-    claim = {"VAELoader": {"input": {"required": {"vae_name": [["b.sft"]]}}}}
+    claim: Any = {"VAELoader": {"input": {"required": {"vae_name": [["b.sft"]]}}}}
     row = LOADERS.learned_from(claim, LISTINGS).row("VAELoader")
     assert row is not None
     assert row.slots[0].folders == ("vae",)
@@ -100,5 +100,6 @@ json_values = st.recursive(
 @given(json_values, st.dictionaries(st.sampled_from(["New", "VAELoader"]), json_values))
 def test_learning_from_nonsense(whole: Any, entries: Any) -> None:
     """An answer of any shape is survived."""
-    for answer in (whole, entries, {"New": {"input": whole}}, {"New": {"input": {"required": whole}}}):
+    answers: list[Any] = [whole, entries, {"New": {"input": whole}}, {"New": {"input": {"required": whole}}}]
+    for answer in answers:
         assert isinstance(LOADERS.learned_from(answer, LISTINGS), Loaders)

@@ -127,7 +127,10 @@ OUTPUTS = [
 @pytest.mark.parametrize(("gives", "takes", "folder"), OUTPUTS)
 def test_outputs(gives: list[str], takes: list[str], folder: str | None) -> None:
     """What an unknown node gives tells what its one file must be."""
-    sockets = {"outputs": [socket(g, g) for g in gives], "inputs": [socket(t, t) for t in takes]}
+    sockets: dict[str, Any] = {
+        "outputs": [socket(g, g) for g in gives],
+        "inputs": [socket(t, t) for t in takes],
+    }
     found = names(workflow(node(1, "Nobody", ("x.safetensors",), **sockets)))
     assert found == ([] if folder is None else [(folder, "x.safetensors")])
     two = names(workflow(node(1, "Nobody", ("x.safetensors", "y.safetensors"), **sockets)))
@@ -184,6 +187,8 @@ FETCHED = [
     ("RIFE VFI", "rife47.pth", ""),
     ("DownloadAndLoadFlorence2Model", "microsoft/Florence-2-base", "LLM"),
     ("DownloadAndLoadSomethingNew", "vae_new.safetensors", ""),
+    ("Unimatch_OptFlowPreprocessor", "gmflow.pth", ""),
+    ("Newest VFI", "x49.pth", ""),
     ("LoraLoader", "https://huggingface.co/a/b/resolve/main/c.safetensors", "loras"),
 ]
 
@@ -194,6 +199,11 @@ def test_self_fetched(kind: str, name: str, folder: str) -> None:
     found = survey(workflow(node(1, kind, (name,))))
     assert found.references == ()
     assert [(r.name, r.folder) for r in found.self_fetched] == [(name, folder)]
+
+
+def test_unknown_nodes_that_do_not_run() -> None:
+    """A muted node that nobody knows is of no interest."""
+    assert survey(workflow(node(1, "Nobody", ("x.safetensors",), mode=2))).unknown_nodes == ()
 
 
 # ── metadata ──

@@ -8,7 +8,8 @@ import pytest
 from workflow_kit import Obj, names, node, socket, subgraph, survey, widget, workflow
 
 from comfywatchman.errors import InvalidWorkflow
-from comfywatchman.workflow.node import MAX_NODES
+from comfywatchman.workflow.graph import read_graph
+from comfywatchman.workflow.node import MAX_NODES, Budget
 from comfywatchman.workflow.saved import MAX_DEPTH
 
 INNER = [
@@ -218,6 +219,13 @@ def test_instances_that_multiply() -> None:
     """2 to the 60 instances end in an error, not in a hang."""
     with pytest.raises(InvalidWorkflow, match=f"{MAX_NODES:,}"):
         survey(chain(60, 2))
+
+
+def test_budget() -> None:
+    """It is the budget that ends it: the same file opens when there is more of it."""
+    assert len(read_graph(chain(10, 2), Budget(5_000))) == 2**10
+    with pytest.raises(InvalidWorkflow):
+        read_graph(chain(10, 2), Budget(500))
 
 
 def test_deep_nesting() -> None:
