@@ -166,6 +166,8 @@ class Delivery:
                 Lanes(self._client, ask, sink, self._limits).run(body, self._share)
             else:
                 sink.take(body)
+        if self.size is not None and self._front.reach < self.size:
+            raise Interrupted(f"{self._name}: the server gave fewer bytes than were asked for")
 
     def _may_resume(self, at: int) -> bool:
         """Whether bytes of before and bytes of now can be told to be of one file.

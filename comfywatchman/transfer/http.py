@@ -234,7 +234,7 @@ class Client:
     def _accept(self, response: requests.Response, ask: Ask, hop: Hop, *, elsewhere: bool) -> Body:
         """A body, if status and headers say it holds the bytes asked for."""
         if response.status_code == 416 and ask.stop is not None:
-            raise Changed
+            raise Changed if ask.start else NoRanges
         if response.status_code not in (200, 206):
             body = _error_body(response)
             raise refusal(

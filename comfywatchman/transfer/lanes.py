@@ -66,6 +66,8 @@ class Lanes:
         """
         self._share, self._hop = share, first.hop
         self._next = self._ask.stop or 0
+        if first.stop is not None and first.stop < self._next:
+            self._give_back(first.stop, self._next)
         self._running = 1
         self._lane(first)
         while self._threads:
@@ -142,5 +144,5 @@ class Lanes:
                 lane = threading.Thread(
                     target=self._lane, args=(None,), name="comfywatchman-lane", daemon=True
                 )
-                self._threads.append(lane)
                 lane.start()
+                self._threads.append(lane)
