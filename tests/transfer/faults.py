@@ -140,7 +140,13 @@ class FaultServer:
         self._thread.join()
 
     def put(
-        self, path: str, data: bytes, behave: Behaviour | None = None, *, etag: str | None = '"1"', modified: str | None = None
+        self,
+        path: str,
+        data: bytes,
+        behave: Behaviour | None = None,
+        *,
+        etag: str | None = '"1"',
+        modified: str | None = None,
     ) -> str:
         """Put something under a path; its URL."""
         self.resources[path] = Resource(data, behave or good, etag, modified)
@@ -245,7 +251,9 @@ def bad_range(form: str, *, shift: int = 0) -> Behaviour:
         start, stop = x.range
         at = max(0, start + shift)
         body = x.data[at : at + stop - start]
-        said = form.format(start=at, last=at + len(body) - 1, stop=stop, size=len(x.data), more=len(x.data) + 7)
+        said = form.format(
+            start=at, last=at + len(body) - 1, stop=stop, size=len(x.data), more=len(x.data) + 7
+        )
         headers = [("Content-Range", said)] if said else []
         return x.answer(206, body, *headers, *x.tags())
 

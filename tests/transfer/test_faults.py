@@ -50,7 +50,10 @@ FAULTS: dict[str, tuple[Behaviour, type[errors.WatchmanError] | State | None]] =
     "short ranges": (faults.short_ranges, OK),
     "416": (lambda x: x.answer(416) if x.range else good(x), OK),
     "login page": (faults.typed("text/html", HTML, 200), errors.NotAModel),
-    "login page as bytes": (faults.typed("application/octet-stream", HTML.ljust(len(DATA)), 200), errors.NotAModel),
+    "login page as bytes": (
+        faults.typed("application/octet-stream", HTML.ljust(len(DATA)), 200),
+        errors.NotAModel,
+    ),
     "login page 401": (status(401, HTML, ("Content-Type", "text/html")), errors.LoginRequired),
     "login page 403": (status(403, HTML, ("Content-Type", "text/html")), errors.Gated),
     "JSON error with 200": (faults.typed("application/json", b'{"error": "no"}', 200), errors.NotAModel),
@@ -101,7 +104,10 @@ def server() -> Iterator[FaultServer]:
 
 def fetch(server: FaultServer, root: Path, url: str, limits: Limits = QUICK, **changes: object) -> Outcome:
     (outcome,) = run(
-        [transfer(root, url, DATA, **changes)], authorize=no_token, limits=limits, guard=guard_for(server.origin)
+        [transfer(root, url, DATA, **changes)],
+        authorize=no_token,
+        limits=limits,
+        guard=guard_for(server.origin),
     )
     return outcome
 
@@ -269,7 +275,11 @@ def test_signed_address_expires(tmp_path: Path, server: FaultServer, code: int, 
     with FaultServer() as store:
         store.put("/old", DATA, then(cut_at(at), status(code)))
         store.put("/new", DATA)
-        url = server.put("/m", b"", then(*[redirect(f"{store.origin}/old?Signature=s3cret")] * 2, redirect(f"{store.origin}/new")))
+        url = server.put(
+            "/m",
+            b"",
+            then(*[redirect(f"{store.origin}/old?Signature=s3cret")] * 2, redirect(f"{store.origin}/new")),
+        )
 
         outcome = fetch(server, tmp_path, url, replace(QUICK, retries=4))
 
