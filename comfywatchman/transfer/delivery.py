@@ -86,6 +86,8 @@ class Delivery:
 
     def close(self) -> None:
         """Stop; keep what can be resumed."""
+        if self._partial is not None and self.size is None:
+            self._drop()  # without a size nothing could be resumed
         if self._front is not None:
             self._front.stop()
             self._front = None

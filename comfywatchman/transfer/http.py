@@ -229,6 +229,8 @@ class Client:
                 verify=os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True,
             )
         except (requests.RequestException, faults.HTTPError, OSError, ValueError) as fault:
+            if self._stop.is_set():
+                raise Interrupted(f"{ask.name}: stopped") from fault
             raise translate(fault, shown=hop.shown, hub=ask.hub, begun=False) from fault
 
     def _accept(self, response: requests.Response, ask: Ask, hop: Hop, *, elsewhere: bool) -> Body:

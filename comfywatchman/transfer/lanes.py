@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from ..errors import WatchmanError
@@ -54,7 +55,7 @@ class Lanes:
         self._left: list[tuple[int, int]] = []  # ranges that a lane gave back
         self._most = limits.segments
         self._running = 0
-        self._threads: list[threading.Thread] = []
+        self._lanes: list[Future[None]] = []
         self._fault: Exception | None = None
 
     def run(self, first: Body, share: Callable[[], int]) -> None:
@@ -69,9 +70,10 @@ class Lanes:
         if first.stop is not None and first.stop < self._next:
             self._give_back(first.stop, self._next)
         self._running = 1
-        self._lane(first)
-        while self._threads:
-            self._threads.pop().join()
+        with ThreadPoolExecutor(self._limits.segments, thread_name_prefix="comfywatchman-lane") as self._pool:
+            self._lane(first)
+            while self._lanes:
+                self._lanes.pop().result()
         if self._fault is not None and (self._fatal() or self._sink.front.reach < self._size):
             raise self._fault
 
@@ -141,8 +143,4 @@ class Lanes:
             wanted = min(self._most, self._share(), self._running + ranges)
             for _ in range(self._running, wanted):
                 self._running += 1
-                lane = threading.Thread(
-                    target=self._lane, args=(None,), name="comfywatchman-lane", daemon=True
-                )
-                lane.start()
-                self._threads.append(lane)
+                self._lanes.append(self._pool.submit(self._lane, None))

@@ -156,9 +156,13 @@ def _one_at_a_time(listener: Listener | None) -> Listener:
     lock = threading.Lock()
 
     def tell(progress: Progress) -> None:
-        if listener is not None:
+        if listener is None:
+            return
+        try:
             with lock:
                 listener(progress)
+        except Exception:  # noqa: BLE001 - a broken progress bar must not stop a transfer
+            _LOG.exception("the listener failed on %s", progress.transfer.path)
 
     return tell
 
