@@ -20,7 +20,7 @@ from pathlib import Path
 SIZE = int(os.environ.get("BENCH_TRANSFER_MIB", "512")) << 20
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
 
-_SERVER = '''
+_SERVER = """
 import os, re, socket, sys, threading
 path, size = sys.argv[1], os.path.getsize(sys.argv[1])
 file = os.open(path, os.O_RDONLY)
@@ -41,17 +41,19 @@ def answer(sock):
                 buffer += more
             head, _, buffer = buffer.partition(b"\\r\\n\\r\\n")
             if head.split(b" ")[1] == b"/hub":
-                sock.sendall(b"HTTP/1.1 302 Found\\r\\nLocation: /file\\r\\nContent-Length: 0\\r\\n\\r\\n"); continue
+                sock.sendall(b"HTTP/1.1 302 Found\\r\\nLocation: /file\\r\\nContent-Length: 0\\r\\n\\r\\n")
+                continue
             found = re.search(rb"(?i)\\r\\nrange: bytes=(\\d+)-(\\d*)", head)
             start, stop = (int(found[1]), int(found[2] or size - 1) + 1) if found else (0, size)
             status = f"206 Partial\\r\\nContent-Range: bytes {start}-{stop-1}/{size}" if found else "200 OK"
-            sock.sendall(f'HTTP/1.1 {status}\\r\\nETag: "1"\\r\\nAccept-Ranges: bytes\\r\\nContent-Length: {stop-start}\\r\\n\\r\\n'.encode())
+            tags = 'ETag: "1"\\r\\nAccept-Ranges: bytes'
+            sock.sendall(f"HTTP/1.1 {status}\\r\\n{tags}\\r\\nContent-Length: {stop-start}\\r\\n\\r\\n".encode())
             while start < stop:
                 start += os.sendfile(sock.fileno(), file, start, stop - start)
 while True:
     sock, _ = listener.accept()
     threading.Thread(target=serve, args=(sock,), daemon=True).start()
-'''
+"""
 
 _OURS = """
 import sys
@@ -61,7 +63,8 @@ from comfywatchman.plan import Consent, Transfer
 from comfywatchman.resolution import Evidence
 from comfywatchman.transfer.queue import Guard, run
 origin, root, sha256, size = sys.argv[1:]
-file = RemoteFile(hub="web", name="m.bin", url=origin + "/hub", size=int(size), digests=(Digest("sha256", sha256),))
+file = RemoteFile(hub="web", name="m.bin", url=origin + "/hub", size=int(size),
+                  digests=(Digest("sha256", sha256),))
 transfer = Transfer(source=file, root=root, folder="x", path="m.bin", evidence=Evidence.DIGEST,
                     consent=Consent.AUTOMATIC, reason="")
 (outcome,) = run([transfer], authorize=lambda url: {}, guard=Guard(trusted=frozenset({origin})))
@@ -108,7 +111,18 @@ def _curl(origin: str, into: Path, digest: str) -> Callable[[], None]:
 
 
 def _aria2c(origin: str, into: Path, digest: str) -> Callable[[], None]:
-    command = ["aria2c", "-q", "-x16", "-s16", "-k1M", f"--checksum=sha-256={digest}", "-d", str(into), "-o", "m.bin"]
+    command = [
+        "aria2c",
+        "-q",
+        "-x16",
+        "-s16",
+        "-k1M",
+        f"--checksum=sha-256={digest}",
+        "-d",
+        str(into),
+        "-o",
+        "m.bin",
+    ]
     return lambda: _call([*command, f"{origin}/hub"])
 
 

@@ -170,8 +170,10 @@ JOURNAL = json.loads(Journal(identity=ONE, size=7, marks=((5, "0" * 64), (7, "1"
     "change",
     [
         {"schema": "comfywatchman.partial/2"}, {"hub": 1}, {"url": None}, {"digests": [1]}, {"digests": {}},
-        {"marks": 1}, {"marks": [5]}, {"marks": [[5, "zz"]]}, {"marks": [[0, "0" * 64]]}, {"marks": [[-1, "0" * 64]]},
-        {"marks": [[7, "0" * 64], [5, "0" * 64]]}, {"marks": [[5, "0" * 64], [5, "0" * 64]]}, {"marks": [["5", "0" * 64]]},
+        {"marks": 1}, {"marks": [5]}, {"marks": [[5, "zz"]]}, {"marks": [[0, "0" * 64]]},
+        {"marks": [[-1, "0" * 64]]},
+        {"marks": [[7, "0" * 64], [5, "0" * 64]]}, {"marks": [[5, "0" * 64], [5, "0" * 64]]},
+        {"marks": [["5", "0" * 64]]},
     ],
 )  # fmt: skip
 def test_strange_journals(change: dict[str, Any], place: Place, tmp_path: Path) -> None:
