@@ -46,8 +46,9 @@ def answer(sock):
             found = re.search(rb"(?i)\\r\\nrange: bytes=(\\d+)-(\\d*)", head)
             start, stop = (int(found[1]), int(found[2] or size - 1) + 1) if found else (0, size)
             status = f"206 Partial\\r\\nContent-Range: bytes {start}-{stop-1}/{size}" if found else "200 OK"
+            count = stop - start
             tags = 'ETag: "1"\\r\\nAccept-Ranges: bytes'
-            sock.sendall(f"HTTP/1.1 {status}\\r\\n{tags}\\r\\nContent-Length: {stop-start}\\r\\n\\r\\n".encode())
+            sock.sendall(f"HTTP/1.1 {status}\\r\\n{tags}\\r\\nContent-Length: {count}\\r\\n\\r\\n".encode())
             while start < stop:
                 start += os.sendfile(sock.fileno(), file, start, stop - start)
 while True:

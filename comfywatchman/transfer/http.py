@@ -186,8 +186,9 @@ class Client:
     def abort(self) -> None:
         """Break every connection, so that threads waiting for bytes wake up."""
         for connection in list(self._open):
-            if connection.sock is not None:
-                _shut(connection.sock)
+            sock = connection.sock
+            if sock is not None:
+                _shut(sock)
 
     def open(self, ask: Ask, *, direct: Hop | None = None) -> Body:
         """Follow the redirects to the bytes; `direct` starts at a hop that an earlier answer came from.

@@ -55,6 +55,7 @@ class Lanes:
         self._left: list[tuple[int, int]] = []  # ranges that a lane gave back
         self._most = limits.segments
         self._running = 0
+        self._ended = False
         self._lanes: list[Future[None]] = []
         self._fault: Exception | None = None
 
@@ -84,7 +85,6 @@ class Lanes:
         """Take ranges until none is left, this lane is one too many, or something breaks."""
         try:
             while body is not None or (body := self._ask_next()) is not None:
-                self._widen()
                 self._receive(body)
                 body = None
         except (Changed, NoRanges, Damaged, WatchmanError, OSError) as fault:
@@ -92,6 +92,9 @@ class Lanes:
                 self._most -= 1
                 if not self._fatal():
                     self._fault = fault
+        except BaseException:  # a fault of ours: the future brings it to `run`, the others end
+            self._ended = True
+            raise
         finally:
             with self._lock:
                 self._running -= 1
@@ -100,6 +103,7 @@ class Lanes:
         at, stop = body.start, body.stop or 0
         with body:
             try:
+                self._widen()
                 self._sink.take(body)
                 at = stop
             finally:
@@ -110,7 +114,7 @@ class Lanes:
     def _ask_next(self) -> Body | None:
         """Ask for the next range; None if there is none or others do it."""
         with self._lock:
-            if self._fatal() or self._running > max(1, min(self._most, self._share())):
+            if self._ended or self._fatal() or self._running > max(1, min(self._most, self._share())):
                 return None
             if self._left:
                 start, stop = self._left.pop()
@@ -139,6 +143,8 @@ class Lanes:
     def _widen(self) -> None:
         """Start more lanes if there is work and room for them."""
         with self._lock:
+            if self._ended:
+                return
             ranges = len(self._left) + -(-(self._size - self._next) // self._limits.segment)
             wanted = min(self._most, self._share(), self._running + ranges)
             for _ in range(self._running, wanted):

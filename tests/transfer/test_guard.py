@@ -139,7 +139,11 @@ def test_rebinding() -> None:
     """The name is looked up once, and the socket goes to the address that was checked."""
     with FaultServer() as server:
         answers = [_leading_to("127.0.0.1"), _leading_to("8.8.8.8")]
-        guard = Guard(resolve=lambda *a, **k: answers.pop()(*a, **k), judge=_anything)
+
+        def resolve(host: str, port: int, **kind: object) -> Any:
+            return answers.pop()(host, port, **kind)
+
+        guard = Guard(resolve=resolve, judge=_anything)
         with pytest.raises(OSError, match=r".*"):
             guard.connect("rebind.example.com", server.port, reach="public", timeout=0.05)
         assert len(answers) == 1
