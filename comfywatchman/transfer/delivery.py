@@ -22,12 +22,14 @@ from ..hasher import Hasher
 from ..header import HEAD, check_promise, check_structure
 from ..names import safe_path
 from ..plan import Transfer
+from .ask import Ask, Changed, NoRanges
 from .events import Outcome, Progress, State, Verification
 from .front import Damaged, Front
-from .http import Ask, Body, Changed, Client, NoRanges
+from .http import Body, Client
+from .journal import Identity
 from .lanes import Lanes, Sink
 from .limits import Limits
-from .partial import Identity, Partial, sweep
+from .partial import Partial, sweep
 from .place import Place, disk_errors
 from .publish import find_same, publish, set_aside, target_names
 

@@ -16,8 +16,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from ..hasher import Hasher
+from .journal import Mark
 from .limits import Limits
-from .partial import Mark, Partial
+from .partial import Partial
 from .place import disk_error
 
 _BLOCK: Final = 1 << 20

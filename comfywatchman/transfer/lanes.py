@@ -14,8 +14,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from ..errors import WatchmanError
+from .ask import Ask, Changed, NoRanges
 from .front import Damaged, Front
-from .http import Ask, Body, Changed, Client, NoRanges
+from .http import Body, Client
 from .limits import Limits
 from .partial import Partial
 

@@ -16,9 +16,10 @@ from transfer.faults import FaultServer, good, redirect, status
 from transfer.models import NAME, QUICK, guard_for, no_token, safetensors, transfer
 
 from comfywatchman.errors import LoginRequired, Refused
+from comfywatchman.transfer.ask import Ask
 from comfywatchman.transfer.events import State
 from comfywatchman.transfer.guard import Guard, is_public, strip_query
-from comfywatchman.transfer.http import Ask, Client
+from comfywatchman.transfer.http import Client
 from comfywatchman.transfer.queue import run
 
 DATA = safetensors(20_000)

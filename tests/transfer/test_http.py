@@ -15,7 +15,8 @@ from transfer.models import NAME, QUICK, guard_for, no_token
 
 from comfywatchman import errors
 from comfywatchman.errors import HubError, HubUnavailable, Interrupted, Refused, TransferError, WatchmanError
-from comfywatchman.transfer.http import Ask, Client, translate
+from comfywatchman.transfer.ask import Ask
+from comfywatchman.transfer.http import Client, translate
 from comfywatchman.transfer.refusals import refusal, retry_after
 
 DISABLED = "The creator of this asset has disabled downloads on this file"

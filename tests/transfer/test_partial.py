@@ -22,7 +22,8 @@ from comfywatchman.decode import DecodeError
 from comfywatchman.errors import NoSpace, NotWritable, Refused, UnsafePath
 from comfywatchman.hasher import Hasher
 from comfywatchman.transfer.front import Damaged, Front
-from comfywatchman.transfer.partial import Identity, Journal, Partial, kept_bytes, parse_journal, sweep
+from comfywatchman.transfer.journal import Identity, Journal, parse_journal
+from comfywatchman.transfer.partial import Partial, kept_bytes, sweep
 from comfywatchman.transfer.place import Place, disk_error
 
 DATA = safetensors(50_000)
