@@ -13,8 +13,9 @@ from typing import Final
 from ..secret import RedactingFilter
 from .options import Common
 
-# The loggers that tell each request, and the level at which they do.
-_REQUESTS: Final = {"urllib3.connectionpool": logging.DEBUG, "httpx": logging.INFO}
+# The loggers that tell each request, in a record of many parts; their other records have few.
+_REQUESTS: Final = frozenset({"urllib3.connectionpool", "httpx", "httpx2"})
+_PARTS: Final = 4
 
 
 @contextmanager
@@ -44,12 +45,9 @@ class _Verbosity(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether a record is shown."""
-        if self._common.quiet:
-            return record.levelno >= logging.ERROR
-        if self._common.verbose > 1:
-            return True
-        is_ours = record.name.partition(".")[0] == __name__.partition(".")[0]
-        least = logging.WARNING if is_ours else logging.ERROR
-        if self._common.verbose:
-            least = logging.INFO if is_ours else _REQUESTS.get(record.name, logging.WARNING)
-        return record.levelno >= least
+        if self._common.quiet or self._common.verbose > 1:
+            return record.levelno >= (logging.ERROR if self._common.quiet else logging.DEBUG)
+        if record.name.partition(".")[0] == __name__.partition(".")[0]:
+            return record.levelno >= (logging.INFO if self._common.verbose else logging.WARNING)
+        is_request = record.name in _REQUESTS and len(record.args or ()) > _PARTS
+        return record.levelno >= logging.ERROR or (is_request and self._common.verbose > 0)
