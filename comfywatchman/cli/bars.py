@@ -117,7 +117,7 @@ class Lines:
 
 
 def _bar(path: str, size: int | None, position: int, *, initial: int = 0) -> Bar:
-    room = max(12, min(36, (shutil.get_terminal_size().columns - 44) // 2))
+    room = max(12, min(40, shutil.get_terminal_size().columns - 52))
     label = shorten(one_line(path.rpartition("/")[2]), room)
     return tqdm(
         total=size,

@@ -123,6 +123,7 @@ def _document(
 
 
 def _epilogue(acts: Sequence[Act], stage: Stage, keep: Path | None) -> Iterator[str]:
+    yield ""
     yield "How each model of the story was found, or why it was not fetched:\n"
     for act in acts:
         mark = "✓" if act.ending in (Ending.FETCHED, Ending.PRESENT) else "–"

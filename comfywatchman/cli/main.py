@@ -19,7 +19,7 @@ from .. import __version__
 from ..errors import InputError, Interrupted, TransferError, WatchmanError
 from .logs import logging_to_stderr
 from .options import Common, common_options
-from .output import make_forgiving, print_json, say
+from .output import ReaderGone, make_forgiving, print_json, say
 from .words import render_error
 
 OK: Final = 0
@@ -88,8 +88,8 @@ def run(arguments: Sequence[str], *, command: click.Command = main) -> int:
     except WatchmanError as fault:
         _tell(fault, common)
         return status_of(fault)
-    except BrokenPipeError:
-        _drop_stdout()  # the reader has seen enough: `comfywatchman … | head`
+    except ReaderGone:
+        _drop_stdout()
         return OK
     except Exception:  # noqa: BLE001 - the last place that can tell; the traceback goes to the log
         _tell_crash(common)

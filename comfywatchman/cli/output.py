@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Final, TextIO
 
 import click
 
@@ -18,21 +20,47 @@ _PLAIN: Final = str.maketrans(
 )
 
 
+class ReaderGone(Exception):
+    """Nobody reads stdout any more: `comfywatchman … | head`."""
+
+
 def print_json(document: Mapping[str, Json]) -> None:
-    """Print one JSON document; lone surrogates from outside stay escaped."""
-    click.echo(json.dumps(document, indent=2))
+    """Print one JSON document; lone surrogates from outside stay escaped.
+
+    Raises:
+        ReaderGone: nobody reads it.
+    """
+    print_lines([json.dumps(document, indent=2)])
 
 
 def print_lines(lines: Iterable[str]) -> None:
-    """Print lines of text as they come."""
+    """Print lines of text as they come.
+
+    Raises:
+        ReaderGone: nobody reads them.
+    """
     for line in lines:
-        click.echo(fit(line, sys.stdout.encoding))
+        try:
+            click.echo(fit(_wrapped(line, sys.stdout), sys.stdout.encoding))
+        except BrokenPipeError as fault:  # click would end the process with status 1
+            raise ReaderGone from fault
 
 
 def say(line: str = "", *, quiet: bool = False) -> None:
     """Talk: to stderr, so that stdout stays data."""
     if not quiet:
-        click.echo(fit(line, sys.stderr.encoding), err=True)
+        click.echo(fit(_wrapped(line, sys.stderr), sys.stderr.encoding), err=True)
+
+
+def _wrapped(line: str, stream: TextIO) -> str:
+    """A line as a terminal shows it best: broken between words, its rest further in; addresses stay whole."""
+    if not stream.isatty():
+        return line
+    indent = " " * (len(line) - len(line.lstrip()) + 4)
+    width = max(40, shutil.get_terminal_size().columns)
+    return "\n".join(
+        textwrap.wrap(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    )
 
 
 def fit(text: str, encoding: str | None) -> str:

@@ -60,7 +60,7 @@ def script(context: click.Context, plan: Path) -> int:
 
 
 def render_script(plan: Plan) -> Iterator[str]:
-    """The script's lines; every text from outside is quoted or kept on its line; refused files are left out."""
+    """The script's lines without refused files; every text from outside is quoted or kept on its line."""
     yield _HEAD.replace("{title}", f"{len(plan.wanted)} files, {format_size(plan.size)}")
     for transfer in plan.wanted:
         yield f"# {one_line(transfer.path)}: {one_line(transfer.reason)}"

@@ -151,8 +151,8 @@ def _cells(resolution: Resolution, transfer: Transfer | None) -> tuple[str, str,
             return "found", where, format_size(remote.size), _fetching(transfer) if transfer else ""
         case Ambiguous(candidates=candidates):
             return "ambiguous", count(len(candidates), "candidate"), "", "choose"
-        case Missing(searched=searched):
-            return "missing", "found nowhere" if searched else "", "", ""
+        case Missing():
+            return "missing", "", "", ""
         case _:
             assert_never(resolution)
 

@@ -58,4 +58,4 @@ def _folders(session: Session, group: HostGroup) -> list[str]:
 
 def _files(session: Session, group: HostGroup, folder: str) -> Iterator[str]:
     for name in session.get(group, f"/models/{quote(folder, safe='')}", headers={}).body.items():
-        yield name.text().replace("\\", "/")
+        yield name.text()

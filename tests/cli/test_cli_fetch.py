@@ -289,7 +289,7 @@ def test_transfer_fails(desk: Desk, fault: faults.Fault, code: str) -> None:
     assert ran.status == 4
     assert sorted(t["state"] for t in ran.document["transfers"]) == ["failed", "verified"]
     assert [t["error"]["code"] for t in ran.document["transfers"] if t["error"]] == [code]
-    assert sum(name.endswith((".safetensors")) for name in desk.files()) == 1
+    assert sum(name.endswith(".safetensors") for name in desk.files()) == 1
     assert desk.run("fetch", flow).status == 0
 
 
