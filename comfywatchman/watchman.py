@@ -249,7 +249,8 @@ class Watchman:
         faults: list[HubError] = []
         for hub in self._hubs:
             try:
-                files.extend(file for digest in digests for file in hub.identify(digest))
+                answers = map(hub.identify, sorted(digests, key=lambda digest: not digest.identifies))
+                files.extend(next(filter(None, answers), ()))
             except HubError as fault:
                 faults.append(fault)
         return tuple(files), tuple(faults)
