@@ -48,6 +48,13 @@ class InvalidAir(InputError):
     default_hint = "Give a CivitAI or Hugging Face link, an AIR, a model id, v:VERSION or hf:owner/repo/file."
 
 
+class SeveralFiles(InputError):
+    """A link that holds several model files where one is meant."""
+
+    code = "several-files"
+    default_hint = "Give the link of one file."
+
+
 class InvalidDigest(InputError):
     """Text that is no digest."""
 

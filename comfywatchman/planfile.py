@@ -1,7 +1,12 @@
-"""Reading a saved plan: `comfywatchman.plan/1`, alone or inside the document of `resolve --json`."""
+"""Reading a saved plan: `comfywatchman.plan/1`, alone or inside the document of `resolve --json`.
+
+A saved plan may come from anybody. It says what to fetch; who must agree is judged again.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Final, TypeVar
 
 from .air import parse_air
@@ -10,12 +15,22 @@ from .decode import Value, parse_json
 from .digest import Digest, parse_digest
 from .errors import InputError, InvalidPlan
 from .names import safe_path
-from .plan import SCHEMA, Consent, Kept, Open, Plan, Transfer
+from .plan import SCHEMA, Consent, Kept, Open, Plan, Policy, Transfer, judge
 from .resolution import Evidence
 from .workflow.references import Reference
 
 _T = TypeVar("_T")
 _EVIDENCE: Final = {evidence.word: evidence for evidence in Evidence}
+
+
+def is_plan(data: bytes) -> bool:
+    """Whether a file is one of our documents with a plan in it, readable or not."""
+    try:
+        document = Value(parse_json(data))
+        schemas = (document["schema"].json, document["plan"]["schema"].json)
+    except InputError:
+        return False
+    return SCHEMA in schemas
 
 
 def read_plan(data: bytes) -> Plan:
@@ -37,6 +52,41 @@ def read_plan(data: bytes) -> Plan:
         )
     except InputError as fault:
         raise InvalidPlan(f"plan: {fault.message}") from fault
+
+
+def judge_again(
+    saved: Plan,
+    *,
+    owner: Callable[[str], str | None],
+    root: Callable[[str, str], str],
+    policy: Policy,
+    is_file: Callable[[LocalFile], bool],
+) -> Plan:
+    """The plan with hub, root and consent of each transfer found out anew.
+
+    `owner(url)` is the hub a URL belongs to; `root(folder, saved)` the directory to write to. Scans and
+    evidence by digest are the hub's to tell, so the plan's word for them does not count.
+    """
+    transfers = []
+    for transfer in saved.transfers:
+        hub = owner(transfer.source.url) or "web"
+        source = replace(transfer.source, hub=hub, scan=None)
+        evidence = min(transfer.evidence, Evidence.URL)
+        consent, reason = judge(source, evidence, policy)
+        transfers.append(
+            replace(
+                transfer,
+                source=source,
+                root=root(transfer.folder, transfer.root),
+                consent=consent,
+                reason=reason,
+            )
+        )
+    gone = [kept.reference for kept in saved.kept if not is_file(kept.file)]
+    reason = "it was here when the plan was made, and is no longer"
+    lost = tuple(Open(reference=reference, state="missing", reason=reason) for reference in gone)
+    kept = tuple(kept for kept in saved.kept if kept.reference not in gone)
+    return Plan(transfers=tuple(transfers), kept=kept, unresolved=(*saved.unresolved, *lost))
 
 
 def _transfer(value: Value) -> Transfer:

@@ -2,6 +2,8 @@
 
     environment variable  ▶  the system's keyring  ▶  tokens.json (0600)  ▶  huggingface_hub's own file
 
+A ComfyUI's data folder is looked into before the user's own.
+
 The file is plain text: a key kept beside it would hide nothing. Whatever the place, every program of
 the same user, and every custom node inside ComfyUI, can read a token. Give hubs read-only ones.
 """
@@ -56,9 +58,20 @@ class Keyring(Protocol):
 class TokenStore:
     """Reads, keeps and forgets the tokens of one user."""
 
-    def __init__(self, home: Path, environment: Mapping[str, str], *, keyring: Keyring | None = None) -> None:
-        """`home` is the data folder; `keyring` is what `find_keyring` gives."""
+    def __init__(
+        self,
+        home: Path,
+        environment: Mapping[str, str],
+        *,
+        keyring: Keyring | None = None,
+        fallback: Path | None = None,
+    ) -> None:
+        """`home` is the data folder; `keyring` is what `find_keyring` gives.
+
+        `fallback` is another data folder whose tokens are found too, and never changed.
+        """
         self._path = home / FILE_NAME
+        self._fallback = fallback / FILE_NAME if fallback not in (None, home) else None
         self._environment = environment
         self._keyring = keyring
 
@@ -71,7 +84,8 @@ class TokenStore:
         return (
             self._from_environment(hub)
             or self._from_keyring(hub)
-            or self._from_file(hub)
+            or self._from_file(hub, self._path)
+            or (self._from_file(hub, self._fallback) if self._fallback else None)
             or (self._from_huggingface_hub() if hub == "huggingface" else None)
         )
 
@@ -123,10 +137,9 @@ class TokenStore:
         secret = _make_secret(text or "", where=f"token for {hub} in the keyring")
         return Token(secret, "keyring") if secret else None
 
-    def _from_file(self, hub: str) -> Token | None:
-        where = f"token for {hub} in {self._path}"
-        secret = _make_secret(self._read_file().get(hub, ""), where=where)
-        return Token(secret, str(self._path)) if secret else None
+    def _from_file(self, hub: str, path: Path) -> Token | None:
+        secret = _make_secret(_read_file(path).get(hub, ""), where=f"token for {hub} in {path}")
+        return Token(secret, str(path)) if secret else None
 
     def _from_huggingface_hub(self) -> Token | None:
         """What `hf auth login` left; only read. Its permissions are that program's affair."""
@@ -155,7 +168,7 @@ class TokenStore:
 
     def _change_file(self, hub: str, text: str | None) -> bool:
         """Put a token into the file or, with None, out of it; whether it was there."""
-        tokens = self._read_file()
+        tokens = _read_file(self._path)
         was_there = tokens.pop(hub, None) is not None
         if text is None and not was_there:
             return False
@@ -166,16 +179,6 @@ class TokenStore:
         except OSError as fault:
             raise InvalidSettings(f"{self._path}: cannot be written: {fault.strerror or fault}") from fault
         return was_there
-
-    def _read_file(self) -> dict[str, str]:
-        try:
-            _check_private(self._path)
-            entries = Value(read_json(self._path)).entries()
-            return {hub: value.text() for hub, value in entries}
-        except DecodeError:  # its message could quote the file; and neither may the chain
-            raise InvalidSettings(f"{self._path}: expected an object of texts") from None
-        except OSError as fault:
-            raise InvalidSettings(f"{self._path}: cannot be read: {fault.strerror or fault}") from fault
 
 
 def find_keyring() -> Keyring | None:
@@ -200,6 +203,17 @@ def choose_keyring(backend: Any) -> Keyring | None:
             chosen: Keyring = candidate
             return chosen
     return None
+
+
+def _read_file(path: Path) -> dict[str, str]:
+    try:
+        _check_private(path)
+        entries = Value(read_json(path)).entries()
+        return {hub: value.text() for hub, value in entries}
+    except DecodeError:  # its message could quote the file; and neither may the chain
+        raise InvalidSettings(f"{path}: expected an object of texts") from None
+    except OSError as fault:
+        raise InvalidSettings(f"{path}: cannot be read: {fault.strerror or fault}") from fault
 
 
 def _make_secret(text: str, *, where: str) -> Secret | None:

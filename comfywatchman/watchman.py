@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
+from urllib.parse import urlsplit
 
-from .air import HubLink, hub_of, parse_thing
-from .catalog import LocalFile, Model, RemoteFile, base_name
+from .air import HubLink, HuggingFaceLink, hub_of, parse_thing
+from .catalog import LocalFile, Model, RemoteFile, base_name, canonical_folder
 from .digest import Digest, parse_digest
 from .errors import (
     HubError,
@@ -27,6 +28,7 @@ from .errors import (
     InvalidWorkflow,
     NeedsNetwork,
     NoComfyUI,
+    SeveralFiles,
     UnknownFolder,
     WatchmanError,
 )
@@ -36,7 +38,9 @@ from .inquiry import Case, KnownModels, inquire
 from .library.index import LocalIndex
 from .library.roots import Roots
 from .library.scan import hash_file, scan_roots
-from .plan import Plan, Policy, Transfer, make_plan, make_transfer
+from .plan import Consent, Plan, Policy, Transfer, make_plan, make_transfer
+from .planfile import judge_again
+from .report import Answer, Description, Listing, Report
 from .resolution import Evidence, LocalMatch, Placement, Resolution, resolve
 from .transfer.events import Listener, Outcome, State
 from .transfer.guard import Guard
@@ -44,7 +48,7 @@ from .transfer.limits import Limits
 from .transfer.queue import preflight, run
 from .workflow.document import read_workflow
 from .workflow.loaders import Loaders, load_loaders
-from .workflow.references import Reference, Survey, find_references
+from .workflow.references import Reference, find_references
 
 
 class Memory(KnownModels, Protocol):
@@ -52,52 +56,6 @@ class Memory(KnownModels, Protocol):
 
     def remember(self, file: RemoteFile, *, folder: str, name: str, digest: Digest, size: int) -> None:
         """Keep where a verified file came from."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """One workflow: what it names and what that means.
-
-    `resolutions` stand in the order of `survey.references`. `error` is set when the file could not be read;
-    then the rest is empty.
-    """
-
-    path: str
-    format: str | None = None
-    survey: Survey = field(default_factory=lambda: Survey(references=()))
-    resolutions: tuple[Resolution, ...] = ()
-    error: WatchmanError | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """Reports on workflows, and what kept hubs from answering."""
-
-    reports: tuple[Report, ...]
-    faults: tuple[HubError, ...] = ()
-
-    @property
-    def resolutions(self) -> list[Resolution]:
-        """The resolutions of all workflows."""
-        return [resolution for report in self.reports for resolution in report.resolutions]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Description:
-    """What one model is: the file here, if a file was meant, and what hubs publish of it."""
-
-    subject: str
-    local: LocalFile | None = None
-    files: tuple[RemoteFile, ...] = ()
-    faults: tuple[HubError, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listing:
-    """Models found by a search, hub after hub."""
-
-    models: tuple[Model, ...]
-    faults: tuple[HubError, ...] = ()
 
 
 class Watchman:
@@ -155,31 +113,26 @@ class Watchman:
         """What to do about resolutions; references that no longer matter are left out."""
         return make_plan(list(resolutions), target=self._target, policy=self._policy)
 
+    def reopen(self, saved: Plan) -> Plan:
+        """A saved plan for this installation: same files, but nothing it says of consent is taken over.
+
+        Raises:
+            UnknownFolder: a folder of it is not here.
+        """
+        return judge_again(
+            saved, owner=self._owner, root=self._root_again, policy=self._policy, is_file=_lies_here
+        )
+
     def open(self, links: Sequence[HubLink], *, folder: str | None = None) -> Plan:
         """A plan for what a person points at: pages, ids, AIRs.
 
         Raises:
             HubError: a hub does not give it.
+            SeveralFiles: a repository or folder holds more than one model.
             UnknownFolder: the hub does not say where it belongs and no folder was given.
         """
-        transfers = []
-        for link in links:
-            file = self._hub(hub_of(link)).open(link)[0]
-            where = folder or file.folder
-            if where is None:
-                hint = "Give the folder: --folder checkpoints, loras, vae, …"
-                raise UnknownFolder(f"{file.hub} does not say which folder {file.name} belongs to", hint=hint)
-            transfers.append(
-                make_transfer(
-                    file,
-                    folder=where,
-                    path=base_name(file.name),
-                    evidence=Evidence.URL,
-                    target=self._target,
-                    policy=self._policy,
-                )
-            )
-        return Plan(transfers=tuple(transfers))
+        files = [self._only_file(link) for link in links]
+        return Plan(transfers=tuple(self._transfer_of(file, folder or file.folder) for file in files))
 
     def fetch(
         self, transfers: Sequence[Transfer], *, listener: Listener, stop: threading.Event | None = None
@@ -201,7 +154,7 @@ class Watchman:
             listener=listener,
             stop=stop,
             limits=self._limits,
-            guard=self._guard,
+            guard=_agreed(self._guard, transfers),
             roots=roots,
         )
         for outcome in ran:
@@ -241,6 +194,30 @@ class Watchman:
                 faults.append(fault)
         return Listing(models=tuple(models), faults=tuple(faults))
 
+    def _only_file(self, link: HubLink) -> RemoteFile:
+        files = self._hub(hub_of(link)).open(link)
+        is_file = not isinstance(link, HuggingFaceLink) or not (link.path or "/").endswith("/")
+        if is_file or len(files) == 1:
+            return files[0]
+        things = [f"hf:{file.id}" for file in files[:_SHOWN]]
+        rest = f" … and {len(files) - _SHOWN} more" if len(files) > _SHOWN else ""
+        raise SeveralFiles(
+            f"{link} holds {len(files)} model files", hint=f"Say which: {' '.join(things)}{rest}"
+        )
+
+    def _transfer_of(self, file: RemoteFile, folder: str | None) -> Transfer:
+        if folder is None:
+            hint = "Give the folder: --folder checkpoints, loras, vae, …"
+            raise UnknownFolder(f"{file.hub} does not say which folder {file.name} belongs to", hint=hint)
+        return make_transfer(
+            file,
+            folder=canonical_folder(folder),
+            path=base_name(file.name),
+            evidence=Evidence.URL,
+            target=self._target,
+            policy=self._policy,
+        )
+
     @property
     def _roots(self) -> Roots:
         if self._given_roots is None:
@@ -272,7 +249,8 @@ class Watchman:
         faults: list[HubError] = []
         for hub in self._hubs:
             try:
-                files.extend(file for digest in digests for file in hub.identify(digest))
+                answers = map(hub.identify, sorted(digests, key=lambda digest: not digest.identifies))
+                files.extend(next(filter(None, answers), ()))
             except HubError as fault:
                 faults.append(fault)
         return tuple(files), tuple(faults)
@@ -283,6 +261,10 @@ class Watchman:
                 return hub
         raise NeedsNetwork(f"{name} cannot be asked offline")
 
+    def _owner(self, url: str) -> str | None:
+        """The hub that a URL belongs to."""
+        return next((hub.name for hub in self._hubs if hub.owns(url)), None)
+
     def _authorize(self, url: str) -> Mapping[str, str]:
         for hub in self._hubs:
             if hub.owns(url):
@@ -291,6 +273,11 @@ class Watchman:
 
     def _target(self, folder: str) -> str:
         return str(self._roots.target(folder))
+
+    def _root_again(self, folder: str, root: str) -> str:
+        """The root a saved plan names, if it still serves that folder; else where new files go."""
+        known = (str(place.path) for place in self._roots.roots(folder) if not place.output)
+        return root if root in known else self._target(folder)
 
     def _remember(self, outcome: Outcome) -> None:
         """Keep the source of a verified file that a digest identifies."""
@@ -302,6 +289,8 @@ class Watchman:
             transfer.source, folder=transfer.folder, name=transfer.path, digest=digest, size=outcome.size
         )
 
+
+_SHOWN: Final = 12  # files of a repository that are listed to choose from
 
 Question = tuple[str, tuple[str, ...], str, str | None, Digest | None]
 
@@ -322,6 +311,16 @@ def _decide(reference: Reference, local: Sequence[LocalMatch], cases: Mapping[Qu
     if case is None or not reference.active:
         return resolve(reference, local=local)
     return resolve(reference, local=local, remote=case.candidates, searched=tuple(case.searched))
+
+
+def _agreed(guard: Guard, transfers: Sequence[Transfer]) -> Guard:
+    """The guard that also lets through the origins of files a person was asked about one by one."""
+    asked = (urlsplit(t.source.url) for t in transfers if t.consent is Consent.FILE)
+    return replace(guard, agreed=guard.agreed | {f"{parts.scheme}://{parts.netloc}" for parts in asked})
+
+
+def _lies_here(file: LocalFile) -> bool:
+    return Path(file.root, file.path).is_file()
 
 
 def _failed(transfer: Transfer, error: WatchmanError) -> Outcome:

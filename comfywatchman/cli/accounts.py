@@ -14,6 +14,7 @@ from .main import OK, STILL_OPEN
 from .options import common, common_options
 from .output import print_json, print_lines, say
 from .tables import render_table, table_width
+from .words import hub_title, one_line
 
 _HUB = click.argument("hub", type=click.Choice(HUBS))
 
@@ -59,7 +60,7 @@ def test_token(context: click.Context, hub: str) -> int:
     if options.json:
         print_json({"schema": "comfywatchman.token/1", "hub": hub, "has_token": True, "account": name})
     else:
-        click.echo(f"{hub} knows this token as {name}.")
+        print_lines([f"{hub_title(hub)} knows this token as {one_line(name)}."])
     return OK
 
 
@@ -101,7 +102,7 @@ def show_settings(context: click.Context) -> int:
         return OK
     width = table_width(sys.stdout)
     rows = [(entry.key, _text(entry.value), entry.origin.value, entry.help) for entry in shown]
-    print_lines(render_table(("SETTING", "VALUE", "FROM", "MEANS"), rows, width=width))
+    print_lines(render_table(("SETTING", "VALUE", "FROM", "MEANS"), rows, width=width, below=3))
     return OK
 
 

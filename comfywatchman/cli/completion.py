@@ -6,13 +6,15 @@ import click
 from click.shell_completion import get_completion_class
 
 from .main import OK, main
-from .options import common_options
+from .options import common, common_options
+from .output import print_json, print_lines
 
 
 @click.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @common_options
-def completion(shell: str) -> int:
+@click.pass_context
+def completion(context: click.Context, shell: str) -> int:
     """Print the completion script for SHELL.
 
     \b
@@ -21,7 +23,10 @@ def completion(shell: str) -> int:
     fish   comfywatchman completion fish > ~/.config/fish/completions/comfywatchman.fish
     """
     kind = get_completion_class(shell)
-    if kind is None:
-        raise click.UsageError(f"click knows no completion for {shell}")
-    click.echo(kind(main, {}, "comfywatchman", "_COMFYWATCHMAN_COMPLETE").source())
+    assert kind is not None  # the choices are those click knows
+    script = kind(main, {}, "comfywatchman", "_COMFYWATCHMAN_COMPLETE").source()
+    if common(context).json:
+        print_json({"schema": "comfywatchman.completion/1", "shell": shell, "script": script})
+    else:
+        print_lines([script])
     return OK

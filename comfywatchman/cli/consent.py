@@ -5,7 +5,8 @@ Without a terminal and without options only what is certain is fetched.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..errors import InputError
@@ -70,32 +71,53 @@ def parse_picks(texts: Sequence[str]) -> dict[str, int]:
     return picks
 
 
+def pick_keys(resolutions: Iterable[Resolution]) -> dict[tuple[str, str], str]:
+    """What --pick calls each ambiguous model, by its folder and name: the shortest name that is its alone."""
+    places = {_place(r) for r in resolutions if isinstance(r, Ambiguous)}
+    names = [[place[1].rpartition("/")[2], place[1], "/".join(place)] for place in places]
+    uses = Counter(name for some in names for name in dict.fromkeys(some))
+    return {
+        place: next((name for name in some if uses[name] == 1), some[-1])
+        for place, some in zip(places, names, strict=True)
+    }
+
+
 def choose(resolutions: Sequence[Resolution], picks: Mapping[str, int]) -> list[Resolution]:
     """Turn the ambiguous references that were picked into found ones.
 
     Raises:
-        InputError: a pick names no ambiguous model, or an index it does not have.
+        InputError: a pick names no ambiguous model, several, or an index it does not have.
     """
-    names = {_short(r) for r in resolutions if isinstance(r, Ambiguous)}
-    unknown = [name for name in picks if name not in names]
-    if unknown:
-        open_names = ", ".join(sorted(names)) or "none"
-        raise InputError(f"--pick: {unknown[0]!r} has no candidates to choose from; these have: {open_names}")
-    return [_pick(r, picks[_short(r)]) if _short(r) in picks else r for r in resolutions]
+    keys = pick_keys(resolutions)
+    picked: dict[tuple[str, str], int] = {}
+    for name, index in picks.items():
+        meant = [place for place in keys if name in (keys[place], place[1], "/".join(place))]
+        if len(meant) != 1:
+            raise _no_such_pick(name, keys)
+        picked[meant[0]] = index
+    return [_pick(r, picked[_place(r)]) if _place(r) in picked else r for r in resolutions]
+
+
+def _no_such_pick(name: str, keys: Mapping[tuple[str, str], str]) -> InputError:
+    shared = [key for place, key in keys.items() if place[1].rpartition("/")[2] == name]
+    if shared:
+        return InputError(f"--pick: {name!r} means several: {', '.join(sorted(shared))}")
+    names = ", ".join(sorted(keys.values())) or "none"
+    return InputError(f"--pick: {name!r} has no candidates to choose from; these have: {names}")
 
 
 def _pick(resolution: Resolution, index: int) -> Resolution:
     if not isinstance(resolution, Ambiguous):
         return resolution
     if index > len(resolution.candidates):
-        count = len(resolution.candidates)
-        raise InputError(f"--pick: {_short(resolution)} has {count} candidates, got index {index}")
+        name = resolution.reference.name
+        raise InputError(f"--pick: {name} has {len(resolution.candidates)} candidates, got index {index}")
     chosen: Candidate = resolution.candidates[index - 1]
     return Found(resolution.reference, chosen.file, chosen.evidence)
 
 
-def _short(resolution: Resolution) -> str:
-    return resolution.reference.name.rpartition("/")[2]
+def _place(resolution: Resolution) -> tuple[str, str]:
+    return resolution.reference.folder, resolution.reference.name
 
 
 def _is_ordinary(transfer: Transfer) -> bool:

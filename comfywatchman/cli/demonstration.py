@@ -2,22 +2,46 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import click
 
+from ..catalog import Json
 from ..demo import story
-from ..demo.standin import serve
+from ..demo.standin import StandIn, serve
 from ..demo.story import Act, Ending, Stage
 from ..library.folders import has_model_extension
 from .main import OK, OUR_FAULT, main
 from .options import Common, common, common_options
+from .output import print_json, print_lines, say
 from .tables import format_size
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One command as a person would type it, and why."""
+
+    title: str
+    command: tuple[str, ...]
+
+
+_MODELS: Final = ("--models-dir", "models")
+_STEPS: Final = (
+    _Step("What does the workflow need?", ("inspect", "lighthouse.json", *_MODELS)),
+    _Step("Where can the missing models be had?", ("resolve", "lighthouse.json", *_MODELS)),
+    _Step("Bring them, verified, into their folders.", ("fetch", "lighthouse.json", *_MODELS, "--yes")),
+    _Step("What is here now?", ("inspect", "lighthouse.json", *_MODELS)),
+)
 
 
 @click.command()
@@ -30,41 +54,85 @@ def demo(context: click.Context, keep: Path | None) -> int:
     A small stand-in hub on this machine serves tiny invented models; a workflow goes in, verified files come
     out in a folder.
     """
-    quiet = common(context).quiet
+    options = common(context)
     acts = story.acts()
     with _folder(keep) as folder, serve(story.shelf(acts), rate=story.RATE) as standin:
         stage = story.prepare(folder, acts, standin)
-        with _environment(stage.environment):
-            _tell(f"The hubs are played by this machine: {standin.civitai_endpoint} and", quiet=quiet)
-            _tell(f"{standin.huggingface_endpoint}. The workflow is {stage.workflow}.", quiet=quiet)
-            _play(stage, "What does it need?", "inspect", quiet=quiet)
-            _play(stage, "Where can that be had?", "resolve", quiet=quiet)
-            _play(stage, "Bring it here.", "fetch", quiet=quiet)
-            _play(stage, "And once more: nothing is left to do.", "fetch", quiet=quiet)
+        with _environment(stage.environment), contextlib.chdir(folder):
+            if options.json:
+                steps: list[Json] = [_record(step) for step in _STEPS]
+            else:
+                _play(standin, options)
         differing = [act for act in acts if not _ended_as_told(act, stage)]
-        _tell("\n" + "\n".join(_epilogue(acts, stage)), quiet=quiet)
+        if options.json:
+            print_json(_document(steps, acts, differing, keep))
+        elif not options.quiet:
+            print_lines(_epilogue(acts, stage, keep))
     for act in differing:
-        click.echo(f"{act.folder}/{act.name} should be {act.ending.value}: {act.told}", err=True)
+        say(f"{act.folder}/{act.name} should be {act.ending.value}: {act.told}")
     return OUR_FAULT if differing else OK
 
 
-def _play(stage: Stage, title: str, verb: str, *, quiet: bool) -> None:
-    """Run one command as a person would type it."""
-    _tell(f"\n{title}\n$ comfywatchman {verb} lighthouse.json\n", quiet=quiet)
-    options = ["--quiet"] if quiet else []
-    yes = ["--yes"] if verb == "fetch" else []
-    arguments = [verb, *yes, str(stage.workflow), "--models-dir", str(stage.models), *options]
-    main.main(arguments, prog_name="comfywatchman", standalone_mode=False, obj=Common())
+def _play(standin: StandIn, options: Common) -> None:
+    """Run the commands one after the other, each under its title."""
+    quiet = options.quiet
+    _tell(
+        f"Both hubs are played by this machine: {standin.civitai_endpoint} is CivitAI,\n"
+        f"{standin.huggingface_endpoint} is Hugging Face. The models are tiny and invented.",
+        quiet=quiet,
+    )
+    for number, step in enumerate(_STEPS, 1):
+        _tell(f"\n{number}. {step.title}\n\n$ comfywatchman {' '.join(step.command)}\n", quiet=quiet)
+        _run([*step.command, *(["--quiet"] if quiet else ())])
 
 
-def _epilogue(acts: Sequence[Act], stage: Stage) -> Iterator[str]:
-    yield "How each model of the story ended:"
+def _record(step: _Step) -> Json:
+    """One command's own document, for the document of the whole."""
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        status = _run([*step.command, "--json"])
+    return {
+        "title": step.title,
+        "command": ["comfywatchman", *step.command],
+        "status": status,
+        "document": json.loads(out.getvalue()),
+    }
+
+
+def _run(arguments: Sequence[str]) -> int:
+    status = main.main(list(arguments), prog_name="comfywatchman", standalone_mode=False, obj=Common())
+    return status if isinstance(status, int) else OK
+
+
+def _document(
+    steps: list[Json], acts: Sequence[Act], differing: Sequence[Act], keep: Path | None
+) -> dict[str, Json]:
+    """`comfywatchman.demo/1`."""
+    models: list[Json] = [
+        {
+            "folder": act.folder,
+            "name": act.name,
+            "ending": act.ending.value,
+            "told": act.told,
+            "as_told": act not in differing,
+        }
+        for act in acts
+    ]
+    folder = str(keep.absolute()) if keep else None
+    return {"schema": "comfywatchman.demo/1", "folder": folder, "steps": steps, "models": models}
+
+
+def _epilogue(acts: Sequence[Act], stage: Stage, keep: Path | None) -> Iterator[str]:
+    yield ""
+    yield "How each model of the story was found, or why it was not fetched:\n"
     for act in acts:
         mark = "✓" if act.ending in (Ending.FETCHED, Ending.PRESENT) else "–"
-        yield f"  {mark} {act.folder}/{act.name}: {act.told}"
-    yield "\nIn the models folder:"
-    for path in sorted(p for p in stage.models.rglob("*") if p.is_file() and has_model_extension(p.name)):
-        yield f"  {path.relative_to(stage.models).as_posix()}  {format_size(path.stat().st_size)}"
+        yield f"  {mark} {act.folder}/{act.name}"
+        yield f"      {act.told}"
+    paths = sorted(p for p in stage.models.rglob("*") if p.is_file() and has_model_extension(p.name))
+    size = format_size(sum(path.stat().st_size for path in paths))
+    where = f"in {stage.models}" if keep else "in a folder that is gone now; --keep DIR leaves it"
+    yield f"\n{len(paths)} model files ({size}) came to lie {where}."
 
 
 def _ended_as_told(act: Act, stage: Stage) -> bool:
@@ -105,4 +173,4 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
 
 def _tell(text: str, *, quiet: bool) -> None:
     if not quiet:
-        click.echo(text)
+        print_lines(text.split("\n"))

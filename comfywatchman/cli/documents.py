@@ -8,9 +8,9 @@ from typing import assert_never
 from ..catalog import Json
 from ..errors import HubError, WatchmanError
 from ..plan import Plan, Transfer
+from ..report import Answer, Description, Listing, Report
 from ..resolution import Ambiguous, Found, Missing, Present, Resolution
 from ..transfer.events import Outcome
-from ..watchman import Answer, Description, Listing, Report
 
 
 def inspect_document(answer: Answer) -> dict[str, Json]:

@@ -7,25 +7,56 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 import click
 
-from ..air import HubLink, parse_thing
-from ..errors import InvalidAir, InvalidWorkflow
-from ..plan import Plan
-from ..resolution import Ambiguous, Found, Resolution
+from ..plan import Plan, Transfer
+from ..report import Answer
+from ..resolution import Ambiguous, Found
 from ..transfer.events import Outcome, State
-from ..watchman import Answer, Watchman
+from ..watchman import Watchman
 from .bars import Bars, Lines
 from .consent import Ask, Decision, Grants, choose, decide, parse_picks
 from .documents import fetch_document
 from .house import open_house
 from .main import BAD_INPUT, INTERRUPTED, OK, STILL_OPEN, TRANSFER_FAILED
-from .options import Common, common, common_options
+from .options import Common, comfyui_url_option, common, common_options
+from .outcomes import render_ends
 from .output import print_json, print_lines, say
 from .tables import table_width
-from .views import render_answer, render_candidates, render_outcome, render_plan, render_withheld
+from .things import Things, sort_things
+from .views import render_answer, render_candidates, render_plan
+from .words import one_line, render_error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Job:
+    """What is to be fetched: the workflows' answer and the plan for it, for saved plans and for links.
+
+    `picked` are the addresses that a person chose by hand.
+    """
+
+    answer: Answer
+    plan: Plan
+    rest: Plan
+    picked: frozenset[str] = frozenset()
+
+    @property
+    def whole(self) -> Plan:
+        """Everything in one plan; a file that is meant twice is brought once."""
+        transfers: dict[tuple[str, str, str], Transfer] = {}
+        for transfer in (*self.plan.transfers, *self.rest.transfers):
+            key = (transfer.root, transfer.path.casefold(), transfer.source.url)
+            before = transfers.setdefault(key, transfer)
+            if before is not transfer:
+                joined = dict.fromkeys((*before.references, *transfer.references))
+                transfers[key] = replace(before, references=tuple(joined))
+        return Plan(
+            transfers=tuple(transfers.values()),
+            kept=(*self.plan.kept, *self.rest.kept),
+            unresolved=(*self.plan.unresolved, *self.rest.unresolved),
+        )
 
 
 @click.command()
@@ -40,6 +71,7 @@ from .views import render_answer, render_candidates, render_outcome, render_plan
 @click.option(
     "--folder", metavar="NAME", help="For a link or id: the folder it goes to, if its hub does not say."
 )
+@comfyui_url_option
 @common_options
 @click.pass_context
 def fetch(
@@ -54,46 +86,77 @@ def fetch(
 ) -> int:
     """Bring the models that THINGs need into their folders, verified.
 
-    A THING is a workflow file, a hub page, an AIR, a CivitAI model id (929497) or version id (v:2247497), or
-    hf:owner/repo/path/file. Safe to interrupt and run again.
+    A THING is a workflow file (or an image with one), a plan saved from `resolve --json`, a hub page, an
+    AIR, a CivitAI model id (929497) or version id (v:2247497), or hf:owner/repo/path/file. Safe to
+    interrupt and run again.
     """
     options = common(context)
     chosen = parse_picks(picks)
-    files, links = _sort(things)
+    sorted_things = sort_things(things)
     with open_house(options, hosts=hosts) as house:
-        watchman = house.watchman
-        answer = watchman.resolve(files)
-        ask = None if dry_run or yes else _asker(options)
-        resolutions, picked = _chosen(answer.resolutions, chosen, ask)
-        plan = _joined(watchman.plan(resolutions), watchman.open(links, folder=folder))
-        _show_plan(answer, plan, options, dry_run=dry_run)
+        job = _prepare(house.watchman, sorted_things, chosen, folder=folder)
+        _show(job, options, dry_run=dry_run)
         if dry_run:
-            return _finish(answer, plan, Decision(granted=(), withheld=()), [], options, dry_run=True)
+            return _end_dry(job, options)
+        ask = None if yes else _asker(options)
+        if ask is not None:
+            job = _choose_by_hand(house.watchman, job)
         grants = Grants(
             yes=yes or house.settings.fetch_certain,
             allow_pickle=allow_pickle,
-            picked=picked | {t.source.url for t in plan.transfers if not t.references},
+            picked=job.picked | {t.source.url for t in job.rest.transfers if not t.references},
             ask=ask,
         )
-        decision = decide(plan.transfers, grants)
-        outcomes = _transfer(watchman, decision, options)
-    return _finish(answer, plan, decision, outcomes, options, dry_run=False)
+        decision = decide(job.whole.transfers, grants)
+        outcomes = _transfer(house.watchman, decision, options)
+    _tell_ends(job, decision, outcomes, options)
+    return _status(job, decision, outcomes)
 
 
-def _sort(things: Sequence[str]) -> tuple[list[Path], list[HubLink]]:
-    """Tell workflow files from what is meant on a hub; a file on this disk wins."""
-    files: list[Path] = []
-    links: list[HubLink] = []
-    for thing in things:
-        if Path(thing).exists():
-            files.append(Path(thing))
+def _prepare(watchman: Watchman, things: Things, picks: dict[str, int], *, folder: str | None) -> _Job:
+    """Look for everything; `picks` are the choices made on the command line."""
+    saved = [watchman.reopen(plan) for plan in things.plans]
+    opened = watchman.open(things.links, folder=folder)
+    rest = Plan(
+        transfers=tuple(t for plan in (*saved, opened) for t in plan.transfers),
+        kept=tuple(k for plan in saved for k in plan.kept),
+        unresolved=tuple(o for plan in saved for o in plan.unresolved),
+    )
+    answer = watchman.resolve(things.workflows) if things.workflows else Answer(reports=())
+    return _chosen(watchman, _Job(answer=answer, plan=Plan(), rest=rest), picks)
+
+
+def _chosen(watchman: Watchman, job: _Job, picks: dict[str, int]) -> _Job:
+    """The job after a choice, with the plan that follows from it."""
+    before = job.answer.resolutions
+    after = choose(before, picks)
+    pairs = zip(before, after, strict=True)
+    picked = {new.file.url for old, new in pairs if new is not old and isinstance(new, Found)}
+    return replace(
+        job,
+        answer=job.answer.with_resolutions(after),
+        plan=watchman.plan(after),
+        picked=job.picked | picked,
+    )
+
+
+def _choose_by_hand(watchman: Watchman, job: _Job) -> _Job:
+    """Let a person choose among candidates; 0 leaves one open."""
+    picks: dict[str, int] = {}
+    seen: set[str] = set()
+    for resolution in job.answer.resolutions:
+        name = f"{resolution.reference.folder}/{resolution.reference.name}"
+        if not isinstance(resolution, Ambiguous) or not resolution.reference.active or name in seen:
             continue
-        try:
-            links.append(parse_thing(thing))
-        except InvalidAir as fault:
-            message = f"{thing}: no such file, and no model is meant by it"
-            raise InvalidWorkflow(message, hint=fault.hint) from fault
-    return files, links
+        seen.add(name)
+        say(f"{one_line(name)} may be one of:")
+        for line in render_candidates(resolution.candidates):
+            say("  " + line)
+        numbers = click.IntRange(0, len(resolution.candidates))
+        answer = click.prompt("Which one? (0: none)", type=numbers, default=0, err=True)
+        if answer:
+            picks[name] = answer
+    return _chosen(watchman, job, picks)
 
 
 def _asker(options: Common) -> Ask | None:
@@ -107,57 +170,32 @@ def _asker(options: Common) -> Ask | None:
     return ask
 
 
-def _chosen(
-    resolutions: Sequence[Resolution], picks: dict[str, int], ask: Ask | None
-) -> tuple[list[Resolution], frozenset[str]]:
-    """The resolutions after a person chose, and the addresses so chosen."""
-    if ask is not None:
-        picks = picks | _ask_picks([r for r in resolutions if isinstance(r, Ambiguous)], picks)
-    after = choose(resolutions, picks)
-    pairs = zip(resolutions, after, strict=True)
-    return after, frozenset(new.file.url for old, new in pairs if new is not old and isinstance(new, Found))
-
-
-def _ask_picks(ambiguous: Sequence[Ambiguous], picks: dict[str, int]) -> dict[str, int]:
-    """Let a person choose among candidates; an empty answer leaves one open."""
-    asked: dict[str, int] = {}
-    for resolution in ambiguous:
-        name = resolution.reference.name.rpartition("/")[2]
-        if not resolution.reference.active or name in picks or name in asked:
-            continue
-        say(f"{name} may be one of:")
-        for line in render_candidates(resolution.candidates):
-            say("  " + line)
-        count = len(resolution.candidates)
-        answer = click.prompt("Which one? (0: none)", type=click.IntRange(0, count), default=0, err=True)
-        if answer:
-            asked[name] = answer
-    return asked
-
-
-def _joined(*plans: Plan) -> Plan:
-    return Plan(
-        transfers=tuple(t for plan in plans for t in plan.transfers),
-        kept=tuple(k for plan in plans for k in plan.kept),
-        unresolved=tuple(o for plan in plans for o in plan.unresolved),
-    )
-
-
-def _show_plan(answer: Answer, plan: Plan, options: Common, *, dry_run: bool) -> None:
-    if options.json or options.quiet:
+def _show(job: _Job, options: Common, *, dry_run: bool) -> None:
+    """The table of what the workflows need, and what kept anything from being found."""
+    if options.json:
         return
-    width = table_width(sys.stdout if dry_run else sys.stderr)
-    for line in render_answer(answer, plan, width=width):
-        click.echo(line, err=not dry_run)
-    click.echo(render_plan(plan), err=not dry_run)
+    if not options.quiet:
+        width = table_width(sys.stdout if dry_run else sys.stderr)
+        lines = render_answer(job.answer, job.whole, width=width, notes=dry_run)
+        if dry_run:
+            print_lines(lines)
+        else:
+            for line in lines:
+                say(line)
+    for report in job.answer.reports if options.quiet else ():
+        for line in render_error(report.error) if report.error else ():
+            say(f"{report.path}: {line}")
+    for fault in job.answer.faults:
+        for line in render_error(fault):
+            say(line)
 
 
 def _transfer(watchman: Watchman, decision: Decision, options: Common) -> list[Outcome]:
     if not decision.granted:
         return []
-    size = sum(t.source.size or 0 for t in decision.granted)
-    bars = sys.stderr.isatty() and not (options.quiet or options.json)
-    with _interruptible() as stop, Bars(size=size) if bars else Lines(quiet=options.quiet) as listener:
+    bars = sys.stderr.isatty() and not (options.quiet or options.json or options.verbose)
+    listener = Bars(decision.granted) if bars else Lines(quiet=options.quiet or options.json)
+    with _interruptible() as stop, listener:
         return watchman.fetch(decision.granted, listener=listener, stop=stop)
 
 
@@ -178,29 +216,34 @@ def _interruptible() -> Iterator[threading.Event]:
         signal.signal(signal.SIGINT, before)
 
 
-def _finish(
-    answer: Answer,
-    plan: Plan,
-    decision: Decision,
-    outcomes: Sequence[Outcome],
-    options: Common,
-    *,
-    dry_run: bool,
-) -> int:
-    """Print what came of it and give the exit status."""
+def _end_dry(job: _Job, options: Common) -> int:
+    """The end of a dry run: the plan, and whether a real run would leave nothing to do."""
+    nothing = Decision(granted=())
     if options.json:
-        print_json(fetch_document(plan, outcomes, answer=answer, withheld=decision.withheld, dry_run=dry_run))
+        print_json(fetch_document(job.whole, [], answer=job.answer, withheld=(), dry_run=True))
     else:
-        for outcome in outcomes:
-            print_lines(render_outcome(outcome))
-        print_lines(render_withheld(decision.withheld))
+        print_lines([render_plan(job.whole)])
+    status = _status(job, nothing, [])
+    return STILL_OPEN if status == OK and job.whole.transfers else status
+
+
+def _tell_ends(job: _Job, decision: Decision, outcomes: Sequence[Outcome], options: Common) -> None:
+    if options.json:
+        withheld = decision.withheld
+        document = fetch_document(job.whole, outcomes, answer=job.answer, withheld=withheld, dry_run=False)
+        print_json(document)
+        return
+    print_lines(render_ends(job.whole, decision, outcomes, job.answer.resolutions))
+    if any(outcome.state is State.CANCELLED for outcome in outcomes):
+        say("Interrupted; run the same command again to go on.", quiet=options.quiet)
+
+
+def _status(job: _Job, decision: Decision, outcomes: Sequence[Outcome]) -> int:
     states = {outcome.state for outcome in outcomes}
     if State.CANCELLED in states:
-        say("Interrupted; run the same command again to go on.", quiet=options.quiet)
         return INTERRUPTED
     if State.FAILED in states:
         return TRANSFER_FAILED
-    if any(report.error for report in answer.reports):
+    if any(report.error for report in job.answer.reports):
         return BAD_INPUT
-    ends = plan.unresolved or decision.withheld or (dry_run and plan.transfers)
-    return STILL_OPEN if ends else OK
+    return STILL_OPEN if job.whole.unresolved or decision.withheld else OK

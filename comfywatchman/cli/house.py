@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import logging
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -11,23 +11,27 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from ..errors import NeedsNetwork
+from ..errors import HubUnavailable, NeedsNetwork
 from ..hubs.answers import Answers
 from ..hubs.base import Hub
 from ..hubs.civitai import Civitai
+from ..hubs.comfyui import learn_from
 from ..hubs.huggingface import HuggingFace
 from ..hubs.known import Known
 from ..hubs.published import Places, find_places
 from ..hubs.session import Session
 from ..library.roots import Roots, find_roots, locate_comfyui
 from ..plan import Policy
-from ..secret import redact
 from ..settings import Settings, find_home, read_settings
 from ..tokens import TokenStore, find_keyring
 from ..transfer.guard import Guard
 from ..transfer.limits import Limits
 from ..watchman import Watchman
+from ..workflow.loaders import Loaders, load_loaders
 from .options import Common
+from .ownloaders import OWN_LOADERS, read_own_loaders
+
+_log: Final = logging.getLogger(__name__)
 
 HUBS: Final = ("civitai", "huggingface")
 
@@ -65,6 +69,8 @@ def open_house(options: Common, *, hosts: Sequence[str] = (), needs_models: bool
     environment = os.environ
     settings = read_settings(find_own_home(options), environment)
     roots = _find_roots(options, settings) if needs_models else None
+    for note in roots.notes if roots else ():
+        _log.warning("%s", note)
     with ExitStack() as stack:
         hubs = () if options.offline else _open_hubs(stack, settings, open_tokens(options))
         yield House(
@@ -77,6 +83,7 @@ def open_house(options: Common, *, hosts: Sequence[str] = (), needs_models: bool
                 policy=_policy(settings, hosts, hubs),
                 guard=_guard(settings),
                 limits=_limits(settings),
+                loaders=_loaders(options, settings) if needs_models else None,
             ),
         )
 
@@ -88,22 +95,9 @@ def find_own_home(options: Common) -> Path:
 
 
 def open_tokens(options: Common) -> TokenStore:
-    """Where this command keeps and finds tokens."""
-    return TokenStore(find_own_home(options), os.environ, keyring=find_keyring())
-
-
-def write_crash(trace: str) -> Path:
-    """Keep a traceback, without secrets, where the user can find it; in the data folder if that can be."""
-    for folder in (find_home(os.environ), Path(tempfile.gettempdir())):
-        path = folder / "comfywatchman.log"
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with path.open("a", encoding="utf-8") as log:
-                log.write(redact(trace) + "\n")
-        except OSError:
-            continue  # the next place
-        return path
-    return Path(os.devnull)
+    """Where this command keeps and finds tokens: the ComfyUI's data folder, then the user's own."""
+    own = find_home(os.environ)
+    return TokenStore(find_own_home(options), os.environ, keyring=find_keyring(), fallback=own)
 
 
 def _find_roots(options: Common, settings: Settings) -> Roots:
@@ -127,6 +121,18 @@ def _open_hubs(stack: ExitStack, settings: Settings, tokens: TokenStore) -> tupl
             endpoint=settings.huggingface_endpoint, token=_reader(tokens, "huggingface"), answers=answers
         ),
     )
+
+
+def _loaders(options: Common, settings: Settings) -> Loaders:
+    """The table of loaders with the user's own rows, and what a running ComfyUI tells."""
+    loaders = read_own_loaders(settings.home / OWN_LOADERS, load_loaders())
+    if options.comfyui_url is None or options.offline:
+        return loaders
+    try:
+        return learn_from(options.comfyui_url, loaders, trusted=_mirrors(settings))
+    except HubUnavailable as fault:
+        _log.warning("%s; going on with the nodes that are known here", fault.message)
+        return loaders
 
 
 def _reader(tokens: TokenStore, hub: str) -> Callable[[], str | None]:

@@ -7,7 +7,7 @@ stays missing, ambiguous or needs consent · 4 a transfer failed · 130 interrup
 from __future__ import annotations
 
 import importlib
-import json
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -16,8 +16,11 @@ from typing import Final
 import click
 
 from .. import __version__
-from ..errors import InputError, TransferError, WatchmanError
+from ..errors import InputError, Interrupted, TransferError, WatchmanError
+from .logs import logging_to_stderr
 from .options import Common, common_options
+from .output import ReaderGone, make_forgiving, print_json, say
+from .words import render_error
 
 OK: Final = 0
 OUR_FAULT: Final = 1
@@ -68,24 +71,28 @@ def main() -> None:
     """
 
 
-def run(arguments: Sequence[str]) -> int:
+def run(arguments: Sequence[str], *, command: click.Command = main) -> int:
     """Run one command line and give its exit status."""
     common = Common()
+    make_forgiving()
     try:
-        status = main.main(list(arguments), prog_name="comfywatchman", standalone_mode=False, obj=common)
+        with logging_to_stderr(common):
+            status = command.main(
+                list(arguments), prog_name="comfywatchman", standalone_mode=False, obj=common
+            )
     except click.ClickException as fault:
-        fault.show()
-        return BAD_INPUT
+        return _tell_usage(fault, as_json=common.json or "--json" in arguments)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("Interrupted; run the same command again to go on.", err=True)
+        _tell(Interrupted("interrupted"), common)
         return INTERRUPTED
     except WatchmanError as fault:
         _tell(fault, common)
         return status_of(fault)
-    except BrokenPipeError:
-        return OK  # the reader has seen enough: `comfywatchman … | head`
+    except ReaderGone:
+        _drop_stdout()
+        return OK
     except Exception:  # noqa: BLE001 - the last place that can tell; the traceback goes to the log
-        _tell_crash()
+        _tell_crash(common)
         return OUR_FAULT
     return status if isinstance(status, int) else OK
 
@@ -102,19 +109,44 @@ def status_of(fault: WatchmanError) -> int:
 
 
 def _tell(fault: WatchmanError, common: Common) -> None:
-    from .documents import error_document
-    from .views import render_error
-
     if common.json:
-        click.echo(json.dumps(error_document(fault), indent=2))
+        from .documents import error_document
+
+        print_json(error_document(fault))
+        return
+    for line in render_error(fault):
+        say(line)
+
+
+def _tell_usage(fault: click.ClickException, *, as_json: bool) -> int:
+    """A command line that click could not read."""
+    if as_json:
+        from .documents import error_document
+
+        context = fault.ctx if isinstance(fault, click.UsageError) else None
+        command = context.command_path if context else "comfywatchman"
+        hint = f"See `{command} --help`."
+        print_json(error_document(InputError(fault.format_message().partition("\n")[0], hint=hint)))
     else:
-        click.echo("\n".join(render_error(fault)), err=True)
+        fault.show()
+    return BAD_INPUT
 
 
-def _tell_crash() -> None:
-    from .house import write_crash
+def _tell_crash(common: Common) -> None:
+    from .crash import write_crash
 
     where = write_crash(traceback.format_exc())
     kind = sys.exc_info()[0]
     name = kind.__name__ if kind else "error"
-    click.echo(f"A fault of comfywatchman itself ({name}); the traceback is in {where}", err=True)
+    told = WatchmanError(
+        f"a fault of comfywatchman itself ({name}); the traceback is in {where}",
+        hint="Report it with that traceback; secrets have been taken out of it.",
+    )
+    _tell(told, common)
+
+
+def _drop_stdout() -> None:
+    """Let the interpreter's last flush go nowhere instead of failing."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

@@ -7,13 +7,13 @@ import sys
 import click
 
 from ..hubs.base import SearchQuery
+from .cards import render_description, render_listing
 from .documents import describe_document, search_document
 from .house import open_house
 from .main import OK, STILL_OPEN
 from .options import common, common_options
 from .output import print_json, print_lines
 from .tables import table_width
-from .views import render_description, render_listing
 
 
 @click.command()
@@ -75,5 +75,5 @@ def describe(context: click.Context, subject: str) -> int:
     if options.json:
         print_json(describe_document(description))
     else:
-        print_lines(render_description(description))
+        print_lines(render_description(description, asked=not options.offline))
     return OK if description.files else STILL_OPEN

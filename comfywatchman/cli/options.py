@@ -18,6 +18,7 @@ class Common:
 
     comfyui: Path | None = None
     models_dir: Path | None = None
+    comfyui_url: str | None = None
     offline: bool = False
     json: bool = False
     verbose: int = 0
@@ -37,6 +38,12 @@ def common_options(command: Command) -> Command:
     ):
         command = decorate(command)
     return command
+
+
+def comfyui_url_option(command: Command) -> Command:
+    """Add the option for commands that read workflows."""
+    told = "A running ComfyUI (http://127.0.0.1:8188) to ask about nodes that are not known here."
+    return _kept("--comfyui-url", metavar="URL", help=told)(command)
 
 
 def common(context: click.Context) -> Common:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import click
 
 from ..air import CIVITAI_HOSTS
 from ..errors import InvalidPlan
-from ..names import printable
 from ..plan import Plan, Transfer
 from ..planfile import read_plan
 from .main import OK
 from .options import common, common_options
 from .output import print_json, print_lines
 from .tables import format_size
+from .words import one_line
 
 _HEAD = """\
 #!/bin/sh
@@ -29,7 +30,7 @@ fetch() { # token url target sha256
   if [ -e "$3" ]; then echo "already there: $3"; return; fi
   mkdir -p "$(dirname "$3")"
   curl --fail --location --retry 3 --proto =https,http --output "$3.part" \\
-    ${1:+--header "Authorization: Bearer $1"} "$2"
+    ${1:+--header "Authorization: Bearer $1"} --url "$2"
   if [ -n "$4" ]; then echo "$4  $3.part" | sha256sum --check --quiet -; fi
   mv -n "$3.part" "$3"
 }
@@ -59,11 +60,12 @@ def script(context: click.Context, plan: Path) -> int:
 
 
 def render_script(plan: Plan) -> Iterator[str]:
-    """The script's lines; every text from outside is quoted for the shell, and refused files are left out."""
+    """The script's lines without refused files; every text from outside is quoted or kept on its line."""
     yield _HEAD.replace("{title}", f"{len(plan.wanted)} files, {format_size(plan.size)}")
     for transfer in plan.wanted:
-        yield f"# {printable(transfer.path)}: {printable(transfer.reason)}"
-        yield _call(transfer)
+        yield f"# {one_line(transfer.path)}: {one_line(transfer.reason)}"
+        if urlsplit(transfer.source.url).scheme in ("http", "https"):
+            yield _call(transfer)
 
 
 def _call(transfer: Transfer) -> str:
@@ -75,7 +77,7 @@ def _call(transfer: Transfer) -> str:
 
 def _token(transfer: Transfer) -> str:
     """The shell's word for the token; only a hub's own addresses get one."""
-    host = transfer.source.url.split("/")[2].lower()
+    host = urlsplit(transfer.source.url).netloc.lower()  # with a port or a user it is no hub's
     if transfer.source.hub == "civitai" and host in CIVITAI_HOSTS:
         return '"${CIVITAI_API_KEY:-}"'
     if transfer.source.hub == "huggingface" and host == "huggingface.co":

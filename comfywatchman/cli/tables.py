@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import zip_longest
 from typing import Final, TextIO
 
-from ..names import printable
+from .words import one_line
 
 _GAP: Final = "  "
 _LEAST: Final = 12  # columns that a cell keeps however narrow the terminal is
@@ -35,13 +35,43 @@ def format_size(size: int | None) -> str:
     return f"{amount:.3g} TB"
 
 
-def render_table(head: Sequence[str], rows: Sequence[Sequence[str]], *, width: int | None) -> list[str]:
-    """Lines of a table with aligned columns; where `width` is short, the widest columns give way."""
-    clean = [[printable(cell) for cell in row] for row in rows]
-    widths = [max(map(columns, cells)) for cells in zip_longest(head, *clean, fillvalue="")]
+def render_table(
+    head: Sequence[str], rows: Sequence[Sequence[str]], *, width: int | None, below: int | None = None
+) -> list[str]:
+    """Lines of a table with aligned columns.
+
+    Where `width` is short, the column `below` moves to a line of its own under each row, then the widest
+    columns give way.
+    """
+    clean = [[one_line(cell) for cell in row] for row in rows]
+    if width is not None and below is not None and sum(_widths(head, clean)) > _room(head, width):
+        return _render_folded(head, clean, width, below)
+    widths = _widths(head, clean)
     if width is not None:
-        widths = _fit(widths, width - len(_GAP) * (len(widths) - 1))
+        widths = _fit(widths, _room(head, width))
     return [_line(cells, widths) for cells in (head, *clean)]
+
+
+def _render_folded(head: Sequence[str], rows: Sequence[list[str]], width: int, below: int) -> list[str]:
+    """The table with one column's cells on lines of their own, indented to the second column."""
+    rest = [[cell for at, cell in enumerate(cells) if at != below] for cells in (head, *rows)]
+    lines = render_table(rest[0], rest[1:], width=width)
+    indent = min(_widths(rest[0], rest[1:])[0], width // 4) + len(_GAP)
+    folded = [lines[0]]
+    for line, row in zip(lines[1:], rows, strict=True):
+        folded.append(line)
+        if row[below]:
+            folded.append(" " * indent + shorten(row[below], width - indent))
+    return folded
+
+
+def _widths(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:
+    return [max(map(columns, cells)) for cells in zip_longest(head, *rows, fillvalue="")]
+
+
+def _room(head: Sequence[str], width: int) -> int:
+    """The columns that are left for cells between the gaps."""
+    return width - len(_GAP) * (len(head) - 1)
 
 
 def columns(text: str) -> int:

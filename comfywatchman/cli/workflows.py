@@ -8,21 +8,23 @@ from pathlib import Path
 import click
 
 from ..plan import Consent, Plan
+from ..report import Answer
 from ..resolution import Missing
-from ..watchman import Answer
 from .documents import inspect_document, resolve_document
 from .house import open_house
 from .main import BAD_INPUT, OK, STILL_OPEN
-from .options import common, common_options
-from .output import print_json, print_lines
+from .options import comfyui_url_option, common, common_options
+from .output import print_json, print_lines, say
 from .tables import table_width
-from .views import render_answer, render_plan
+from .views import render_answer, render_counts, render_plan
+from .words import render_error
 
 _WORKFLOWS = click.argument("workflows", nargs=-1, required=True, type=click.Path(path_type=Path))
 
 
 @click.command()
 @_WORKFLOWS
+@comfyui_url_option
 @common_options
 @click.pass_context
 def inspect(context: click.Context, workflows: tuple[Path, ...]) -> int:
@@ -36,15 +38,16 @@ def inspect(context: click.Context, workflows: tuple[Path, ...]) -> int:
     if options.json:
         print_json(inspect_document(answer))
     else:
-        print_lines(render_answer(answer, None, width=table_width(sys.stdout)))
-    return _status(
-        answer, open_ends=any(isinstance(r, Missing) and r.reference.active for r in answer.resolutions)
-    )
+        print_lines(render_answer(answer, None, width=table_width(sys.stdout), notes=True))
+        print_lines([render_counts(answer)])
+    missing = any(isinstance(r, Missing) and r.reference.active for r in answer.resolutions)
+    return _status(answer, open_ends=missing)
 
 
 @click.command()
 @_WORKFLOWS
-@click.option("--allow-host", "hosts", multiple=True, metavar="HOST", help="Trust this host too.")
+@click.option("--allow-host", "hosts", multiple=True, metavar="HOST", help="Fetch from this host too.")
+@comfyui_url_option
 @common_options
 @click.pass_context
 def resolve(context: click.Context, workflows: tuple[Path, ...], hosts: tuple[str, ...]) -> int:
@@ -59,7 +62,10 @@ def resolve(context: click.Context, workflows: tuple[Path, ...], hosts: tuple[st
     if options.json:
         print_json(resolve_document(answer, plan))
     else:
-        print_lines(render_answer(answer, plan, width=table_width(sys.stdout)))
+        print_lines(render_answer(answer, plan, width=table_width(sys.stdout), notes=True))
+        for fault in answer.faults:
+            for line in render_error(fault):
+                say(line)
         print_lines([render_plan(plan)])
     return _status(answer, open_ends=_needs_more(plan))
 

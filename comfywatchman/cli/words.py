@@ -1,0 +1,82 @@
+"""The words that every view shares: hubs, evidence, access, places, faults."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from ..catalog import Access, RemoteFile
+from ..errors import WatchmanError
+from ..names import printable
+from ..resolution import Evidence
+
+EVIDENCE: Final[Mapping[Evidence, str]] = {
+    Evidence.SIMILAR_NAME: "similar name",
+    Evidence.NAME: "same name",
+    Evidence.URL: "workflow's link",
+    Evidence.KNOWN: "known model",
+    Evidence.DIGEST: "same digest",
+}
+
+ACCESS: Final[Mapping[Access, str]] = {
+    Access.OPEN: "",
+    Access.LOGIN: "needs a token",
+    Access.GATED: "gated: ask for access on its page",
+    Access.EARLY: "early access: see its page",
+    Access.WITHDRAWN: "withdrawn",
+}
+
+
+def hub_title(name: str) -> str:
+    """A hub's name as it writes itself.
+
+    >>> hub_title("huggingface")
+    'Hugging Face'
+    """
+    return {"civitai": "CivitAI", "huggingface": "Hugging Face"}.get(name, name)
+
+
+def count(number: int, noun: str) -> str:
+    """A number of things.
+
+    >>> count(1, "file"), count(0, "file")
+    ('1 file', '0 files')
+    """
+    return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
+def one_line(text: str) -> str:
+    """Foreign text that stays on its line.
+
+    >>> one_line("a\\n b")
+    'a b'
+    """
+    return " ".join(printable(text).split())
+
+
+def short_path(path: str) -> str:
+    """A path as one would type it here: below the working directory, else below the home folder."""
+    for base, prefix in ((Path.cwd(), ""), (Path.home(), f"~{os.sep}")):
+        if base != Path(base.anchor) and Path(path).is_relative_to(base):
+            return prefix + str(Path(path).relative_to(base))
+    return path
+
+
+def page_of(file: RemoteFile) -> str | None:
+    """The page where a person can ask for a file; on Hugging Face that is the repository's.
+
+    >>> page_of(RemoteFile(hub="huggingface", name="m", url="", page="https://huggingface.co/a/b/blob/1/m"))
+    'https://huggingface.co/a/b'
+    """
+    if file.page is None or file.hub != "huggingface":
+        return file.page
+    return file.page.partition("/blob/")[0]
+
+
+def render_error(error: WatchmanError) -> Iterator[str]:
+    """A fault and what to do about it."""
+    yield f"{one_line(error.message)}  [{error.code}]"
+    if error.hint:
+        yield f"  → {one_line(error.hint)}"

@@ -1,0 +1,63 @@
+"""What the verbs answer, as values for every face to show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from .catalog import LocalFile, Model, RemoteFile
+from .errors import HubError, WatchmanError
+from .resolution import Resolution
+from .workflow.references import Survey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """One workflow: what it names and what that means.
+
+    `resolutions` stand in the order of `survey.references`. `error` is set when the file could not be read;
+    then the rest is empty.
+    """
+
+    path: str
+    format: str | None = None
+    survey: Survey = field(default_factory=lambda: Survey(references=()))
+    resolutions: tuple[Resolution, ...] = ()
+    error: WatchmanError | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """Reports on workflows, and what kept hubs from answering."""
+
+    reports: tuple[Report, ...]
+    faults: tuple[HubError, ...] = ()
+
+    @property
+    def resolutions(self) -> list[Resolution]:
+        """The resolutions of all workflows."""
+        return [resolution for report in self.reports for resolution in report.resolutions]
+
+    def with_resolutions(self, resolutions: Sequence[Resolution]) -> Answer:
+        """The same answer after a person chose; as many resolutions, in the same order."""
+        rest = iter(resolutions)
+        reports = (replace(r, resolutions=tuple(next(rest) for _ in r.resolutions)) for r in self.reports)
+        return replace(self, reports=tuple(reports))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Description:
+    """What one model is: the file here, if a file was meant, and what hubs publish of it."""
+
+    subject: str
+    local: LocalFile | None = None
+    files: tuple[RemoteFile, ...] = ()
+    faults: tuple[HubError, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """Models found by a search, hub after hub."""
+
+    models: tuple[Model, ...]
+    faults: tuple[HubError, ...] = ()
