@@ -10,6 +10,7 @@ Faces read input, call one verb and show the answer.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -32,12 +33,12 @@ from .errors import (
     UnknownFolder,
     WatchmanError,
 )
-from .hasher import Hasher
 from .hubs.base import Hub, SearchQuery
 from .inquiry import Case, KnownModels, inquire
+from .library.examination import examine_file
 from .library.index import LocalIndex
 from .library.roots import Roots
-from .library.scan import hash_file, scan_roots
+from .library.scan import scan_roots
 from .plan import Consent, Plan, Policy, Transfer, make_plan, make_transfer
 from .planfile import judge_again
 from .report import Answer, Description, Listing, Report
@@ -165,15 +166,18 @@ class Watchman:
     def describe(self, subject: str) -> Description:
         """What a model is, by a file here, a link, an id, an AIR or a digest.
 
+        Of a file, what it and its sidecars say is told too, which asks nobody.
+
         Raises:
             InvalidAir: it is none of them.
             HubError: the hub does not give it.
+            InputError: the file cannot be read.
+            FileChanged: the file changed while it was read.
         """
-        path = Path(subject)
-        if path.is_file():
-            local = _local_file(path)
-            files, faults = self._identify(local.digests)
-            return Description(subject=subject, local=local, files=files, faults=faults)
+        if os.path.isfile(subject):  # noqa: PTH113 - unlike Path.is_file it never raises
+            examined = examine_file(Path(subject))
+            files, faults = self._identify(examined.file.digests)
+            return Description(subject=subject, examined=examined, files=files, faults=faults)
         try:
             link = parse_thing(subject)
         except InvalidAir as fault:
@@ -245,11 +249,15 @@ class Watchman:
         return dict(zip(questions, cases, strict=True))
 
     def _identify(self, digests: Sequence[Digest]) -> tuple[tuple[RemoteFile, ...], tuple[HubError, ...]]:
+        """What hubs publish under digests; the short form of a whole one would ask the same again."""
+        whole = any(digest.identifies for digest in digests)
+        asked = [digest for digest in digests if not (whole and digest.algorithm == "autov2")]
+        asked.sort(key=lambda digest: not digest.identifies)
         files: list[RemoteFile] = []
         faults: list[HubError] = []
         for hub in self._hubs:
             try:
-                answers = map(hub.identify, sorted(digests, key=lambda digest: not digest.identifies))
+                answers = map(hub.identify, asked)
                 files.extend(next(filter(None, answers), ()))
             except HubError as fault:
                 faults.append(fault)
@@ -339,19 +347,6 @@ def _with(report: Report, resolutions: Iterable[Resolution]) -> Report:
 def _distinct(faults: Iterable[HubError]) -> tuple[HubError, ...]:
     """One fault for each hub and message."""
     return tuple({(fault.hub, fault.message): fault for fault in faults}.values())
-
-
-def _local_file(path: Path) -> LocalFile:
-    """A file anywhere on this disk, with the digests that hubs know it by."""
-    stat = path.stat()
-    bare = LocalFile(
-        folder="",
-        path=path.name,
-        root=str(path.absolute().parent),
-        size=stat.st_size,
-        mtime_ns=stat.st_mtime_ns,
-    )
-    return replace(bare, digests=hash_file(bare, Hasher(("sha256", "autov3", "blake3"))))
 
 
 def _digest_or(subject: str, fault: InvalidAir) -> Digest:

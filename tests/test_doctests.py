@@ -5,7 +5,7 @@ import importlib
 
 import pytest
 
-MODULES = ["air", "catalog", "decode", "digest", "hubs.tables"]
+MODULES = ["air", "catalog", "decode", "digest", "hubs.tables", "triggers"]
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -83,6 +83,56 @@ def test_describe_file(desk: Desk) -> None:
     assert "trigger words ink wash" in told
 
 
+def test_describe_file_offline(desk: Desk) -> None:
+    """Without a network a file is told from its header and its sidecars, and where each was read."""
+    path = desk.folder / "ink.safetensors"
+    path.write_bytes(LORA)
+    own = {"activation text": "ink wash, brush", "preferred weight": 0.8, "notes": "long " * 200}
+    path.with_suffix(".json").write_text(json.dumps(own), encoding="utf-8")
+    other = {"name": "v9", "trainedWords": ["fog"], "files": [{"hashes": {"SHA256": "ab" * 32}}]}
+    path.with_suffix(".civitai.info").write_text(json.dumps(other), encoding="utf-8")
+    tips = json.dumps({"strength_min": 0.5, "strength_max": 1})
+    path.with_suffix(".metadata.json").write_text(json.dumps({"file_name": "ink", "usage_tips": tips}))
+    path.with_suffix(".info").write_bytes(b"{")
+    ran = desk.json("describe", "--offline", path)
+    document = ran.document
+    assert (ran.status, document["files"], document["trigger_words"]) == (0, [], ["ink wash", "brush"])
+    assert document["content"] == {"format": "safetensors", "exact": True, "error": None}
+    assert document["header"]["common_tags"] == ["ink wash"]
+    said = {sidecar["name"]: sidecar for sidecar in document["sidecars"]}
+    assert (said["ink.json"]["dialect"], said["ink.json"]["weight"]) == ("a1111", 0.8)
+    assert (said["ink.civitai.info"]["is_of_this_file"], said["ink.json"]["is_of_this_file"]) == (False, None)
+    assert [unread["name"] for unread in document["unread"]] == ["ink.info"]
+    told = desk.run("describe", "--offline", path).out
+    for line in (
+        "format        safetensors, complete",
+        "said by       the file's own header",
+        "said by       ink.json (a1111)",
+        "said by       ink.civitai.info (civitai-helper); it names the digest of another file",
+        "own words     ink wash, brush",
+        "weight        0.8",
+        "weight        from 0.5 to 1",
+        "unreadable    ink.info: not JSON",
+    ):
+        assert line in told
+    assert max(map(len, told.splitlines())) < 600
+
+
+def test_describe_damaged_file(desk: Desk) -> None:
+    """A file that was cut short is described and its damage told."""
+    path = desk.folder / "cut.safetensors"
+    path.write_bytes(LORA[:-1])
+    error = desk.json("describe", "--offline", path).document["content"]["error"]
+    assert error["code"] == "not-a-model"
+    assert "damage        'cut.safetensors': its header describes" in desk.run("describe", path).out
+
+
+def test_describe_unreadable_subject(desk: Desk) -> None:
+    """A subject too long for a file's name is no fault of ours."""
+    ran = desk.json("describe", "x" * 5000)
+    assert (ran.status, ran.error["code"]) == (2, "invalid-air")
+
+
 @pytest.mark.parametrize(
     "subject", [f"sha256:{SHA}", SHA, "v:{version}", "{model}", "hf:Comfy-Org/ink/ink.sft"]
 )
