@@ -20,7 +20,7 @@ from fakehub import faults
 from comfywatchman.cli.main import main, run
 from comfywatchman.cli.output import fit, make_forgiving
 from comfywatchman.demo.shelf import Blob
-from comfywatchman.errors import WatchmanError
+from comfywatchman.errors import Interrupted, WatchmanError
 
 SHA = Blob.of(LORA).sha256
 ALL = (
@@ -319,6 +319,8 @@ def failing(kind: str) -> None:
             raise RuntimeError(f"https://u:p@example.org/?token=abc Bearer xyz {TOKEN} own-secret-word")
         case "interrupt":
             raise KeyboardInterrupt
+        case "transfer":
+            raise Interrupted("the line broke")
         case _:
             raise WatchmanError("who: what", hint="do this")
 
@@ -352,9 +354,9 @@ def test_log_where_the_data_folder_cannot_be_made(
     assert os.devnull in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("kind", "status"), [("interrupt", 130), ("other", 3)])
+@pytest.mark.parametrize(("kind", "status"), [("interrupt", 130), ("transfer", 4), ("other", 3)])
 def test_statuses(capsys: pytest.CaptureFixture[str], kind: str, status: int) -> None:
-    """An interruption is 130; a fault that is nobody's input and no transfer's leaves something open."""
+    """An interruption is 130, a transfer's fault 4; what is nobody's input leaves something open."""
     assert run(["--kind", kind], command=failing) == status
     assert "→" in capsys.readouterr().err
 

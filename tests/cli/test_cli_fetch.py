@@ -168,6 +168,8 @@ def test_ambiguous(desk: Desk) -> None:
     states = [o["state"] for o in desk.json("fetch", "--yes", flow).document["unresolved"]]
     assert states == ["ambiguous"]
     assert "--pick fog.safetensors=N" in desk.run("resolve", flow).out
+    (reference,) = desk.json("resolve", flow).document["workflows"][0]["references"]
+    assert [c["uploader"] for c in reference["resolution"]["candidates"]] == ["ann", "bob"]
 
 
 def test_pick(desk: Desk) -> None:
