@@ -31,7 +31,7 @@ docs: .venv/ready  ## write the generated pages of the reference again
 .venv/ready: pyproject.toml uv.lock
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	UV_PROJECT_ENVIRONMENT=.venv $(BIN)/uv sync --quiet --locked --inexact
+	UV_SYSTEM_CERTS=1 UV_PROJECT_ENVIRONMENT=.venv $(BIN)/uv sync --quiet --locked --inexact
 	touch $@
 
 clean:

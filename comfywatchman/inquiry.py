@@ -34,6 +34,7 @@ class Case:
     candidates: list[Candidate] = field(default_factory=list)
     searched: list[str] = field(default_factory=list)
     faults: list[HubError] = field(default_factory=list)
+    was_answered: bool = False  # some hub answered, be it with nothing
 
     @property
     def is_open(self) -> bool:
@@ -42,6 +43,7 @@ class Case:
 
     def take(self, answer: Answer) -> None:
         """Add a hub's answer."""
+        self.was_answered |= not isinstance(answer, HubUnavailable)
         if isinstance(answer, HubError):
             self.faults.append(answer)
         else:
@@ -72,7 +74,7 @@ def _ask_workflow(cases: Sequence[Case], hubs: Sequence[Hub]) -> None:
     for hub, owned in _by_owner(linked, hubs):
         _ask_hub(hub, owned, [case.reference for case in owned])
     for case in linked:
-        if not case.candidates and not _is_denied(case.faults):
+        if not case.candidates and not case.was_answered:
             case.candidates.extend(_bare(case.reference))
 
 
@@ -108,7 +110,7 @@ def _confirmed(case: Case, candidate: Candidate, probe: Case) -> Candidate | Non
     if opened is not None:
         return Candidate(opened, max(candidate.evidence, _digest_evidence(probe)))
     case.faults.extend(probe.faults)
-    return None if _is_denied(probe.faults) else candidate
+    return None if probe.was_answered else candidate
 
 
 def _digest_evidence(probe: Case) -> Evidence:
@@ -128,11 +130,6 @@ def _by_owner(cases: Sequence[Case], hubs: Sequence[Hub]) -> Iterator[tuple[Hub,
         owned = [case for case in cases if case.reference.url and hub.owns(case.reference.url)]
         if owned:
             yield hub, owned
-
-
-def _is_denied(faults: Sequence[HubError]) -> bool:
-    """Whether a hub answered and said no, as against not answering."""
-    return any(not isinstance(fault, HubUnavailable) for fault in faults)
 
 
 def _bare(reference: Reference) -> tuple[Candidate, ...]:

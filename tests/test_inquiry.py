@@ -10,7 +10,7 @@ import pytest
 from comfywatchman.air import HubLink
 from comfywatchman.catalog import Model, RemoteFile
 from comfywatchman.digest import Digest
-from comfywatchman.errors import HubUnavailable, NotFound
+from comfywatchman.errors import Gated, HubUnavailable, NotFound
 from comfywatchman.hubs.base import Answer, SearchQuery
 from comfywatchman.inquiry import inquire
 from comfywatchman.resolution import Candidate, Evidence
@@ -42,9 +42,9 @@ class Shelf:
             return HubUnavailable(f"{self.name} is down", hub=self.name)
         if reference.url and self.owns(reference.url):
             opened = [f for f in self.files if f.url == reference.url]
-            if not opened:
-                return NotFound(f"{reference.url} is gone", hub=self.name)
-            return (Candidate(opened[0], Evidence.URL),)
+            if "locked" in reference.url:
+                return Gated(f"{reference.url} is locked", hub=self.name)
+            return tuple(Candidate(f, Evidence.URL) for f in opened)
         by_digest = [f for f in self.files if reference.digest and reference.digest in f.digests]
         if by_digest:
             return (Candidate(by_digest[0], Evidence.DIGEST),)
@@ -94,13 +94,14 @@ def test_address_in_the_workflow_ends_the_search() -> None:
     assert case.searched == ["workflow"]
 
 
-def test_dead_address_falls_through_to_the_other_places() -> None:
-    """A hub that says no to the workflow's address leaves the search open, and says so."""
+@pytest.mark.parametrize(("path", "faults"), [("gone", []), ("locked", [Gated, Gated])])
+def test_dead_address_falls_through_to_the_other_places(path: str, faults: list[type]) -> None:
+    """A hub that answers and does not give the workflow's address leaves the search open."""
     found = on("huggingface", "2", digests=(DIGEST,))
     hubs = [Shelf(), Shelf("huggingface", files=(found,))]
-    (case,) = inquire([replace(WANTED, url="https://civitai/gone")], known=Table(), hubs=hubs)
+    (case,) = inquire([replace(WANTED, url=f"https://civitai/{path}")], known=Table(), hubs=hubs)
     assert [c.file for c in case.candidates] == [found]
-    assert [type(f) for f in case.faults] == [NotFound, NotFound]
+    assert [type(f) for f in case.faults] == faults
     assert case.searched == ["workflow", "known", "civitai", "huggingface"]
 
 

@@ -15,14 +15,14 @@ from ..air import CIVITAI_HOSTS, CivitaiLink, HubLink, parse_link
 from ..catalog import Access, Model, RemoteFile
 from ..decode import DecodeError, Value
 from ..digest import Digest
-from ..errors import EarlyAccess, NotFound, Withdrawn
+from ..errors import EarlyAccess, HubError, NotFound, Withdrawn
 from ..resolution import Evidence
 from ..workflow.references import Reference
 from .answers import Answers
 from .base import Answer, SearchQuery
 from .choosing import Offer, by_digest, by_link, by_name, has_digest
 from .civitai_api import CivitaiApi
-from .civitai_records import Record, Site, model_of, records_of_model, records_of_version
+from .civitai_records import Record, Site, model_of, objects, records_of_model, records_of_version
 from .civitai_terms import HUB, access_of, id_of, model_types
 from .hosts import HostGroup, bearer
 from .likeness import is_same_name, search_texts
@@ -147,14 +147,13 @@ class Civitai:
     def records(self, link: CivitaiLink, models: Mapping[int, Value]) -> tuple[Record, ...]:
         """What a link points at, with `models` already at hand; the one meant first."""
         model = (models.get(link.model_id) or self._api.model(link.model_id)) if link.model_id else None
-        if model is None and link.version_id is None:
-            raise NotFound(f"{HUB}: no model {link.model_id}", hub=HUB)
-        table = records_of_model(model, self._site()) if model else {}
-        version_id = link.version_id or next(iter(table), None)
-        records = table.get(version_id) if version_id else None
-        if records is None:
-            records = self._lone_records(link, model)
-        return _of_file(link, records) or self._why_none(link, model, version_id)
+        version = self._version_of(link, model)
+        work = model or version["model"]
+        records = records_of_version(version, work, self._site())
+        chosen = [r for r in records if link.file_id is None or r.file.id == str(link.file_id)]
+        if not chosen:
+            raise _why_none(link, access_of(version, work, self._now()))
+        return tuple(chosen)
 
     def search_files(self, text: str) -> list[Offer]:
         """The files of the works that the site's search finds for a text, as offers for a name."""
@@ -162,34 +161,27 @@ class Civitai:
         for model in self._api.listing([("query", text), ("limit", _HITS), ("nsfw", "true")]):
             work = model["name"].text_or_none() or ""
             for records in records_of_model(model, self._site()).values():
-                offers += [Offer(r.file, r.names, work if r.primary else "") for r in records]
+                offers += [Offer(r.file, r.names, work if r is records[0] else "") for r in records]
         return offers
 
-    def _lone_records(self, link: CivitaiLink, model: Value | None) -> tuple[Record, ...]:
+    def _version_of(self, link: CivitaiLink, model: Value | None) -> Value:
+        """The version a link names, or the first one shown; null when the model shows none."""
+        listed = list(objects(model["modelVersions"])) if model else []
         if link.version_id is None:
-            return ()
-        version = self._api.version(link.version_id)
-        if version is None:
-            raise NotFound(f"{HUB}: no version {link.version_id}", hub=HUB)
-        if link.model_id and id_of(version["modelId"]) not in (None, link.model_id):
-            raise NotFound(f"{HUB}: version {link.version_id} is not one of model {link.model_id}", hub=HUB)
-        return self._records_of_lone(version, model)
+            if model is None:
+                raise NotFound(f"{HUB}: there is no model {link.model_id}", hub=HUB)
+            return listed[0] if listed else Value(None)
+        for version in listed:
+            if id_of(version["id"]) == link.version_id:
+                return version
+        alone = self._api.version(link.version_id)
+        if alone is None or (link.model_id and id_of(alone["modelId"]) not in (None, link.model_id)):
+            raise NotFound(f"{HUB}: there is no version {link.version_id}, or not of that model", hub=HUB)
+        return alone
 
-    def _records_of_lone(self, version: Value, model: Value | None = None) -> tuple[Record, ...]:
+    def _records_of_lone(self, version: Value) -> tuple[Record, ...]:
         """The files of a version that came by itself, with a few facts on its model inside."""
-        return records_of_version(version, model or version["model"], self._site())
-
-    def _why_none(self, link: CivitaiLink, model: Value | None, version_id: int | None) -> tuple[Record, ...]:
-        """Raise the reason why nothing is to be had."""
-        versions = model["modelVersions"] if model else Value(None)
-        listed = versions.items() if isinstance(versions.json, list) else iter(())
-        version = next((v for v in listed if version_id and id_of(v["id"]) == version_id), Value(None))
-        match access_of(version, model or Value(None), self._now()):
-            case Access.WITHDRAWN:
-                raise Withdrawn(f"{HUB}: {link} was archived or taken down", hub=HUB)
-            case Access.EARLY:
-                raise EarlyAccess(f"{HUB}: {link} is for buyers and shows no files yet", hub=HUB)
-        raise NotFound(f"{HUB}: {link} has no such model file", hub=HUB)
+        return records_of_version(version, version["model"], self._site())
 
     def _model(self, item: Value) -> Model | None:
         try:
@@ -282,8 +274,12 @@ def _having(records: Sequence[Record], digest: Digest) -> tuple[RemoteFile, ...]
     return tuple(record.file for record in records if has_digest(record.file, digest))
 
 
-def _of_file(link: CivitaiLink, records: Sequence[Record]) -> tuple[Record, ...]:
-    """Only the file a link names, when it names one."""
-    if link.file_id is None:
-        return tuple(records)
-    return tuple(record for record in records if record.file.id == str(link.file_id))
+def _why_none(link: CivitaiLink, access: Access) -> HubError:
+    """The reason why nothing is to be had."""
+    match access:
+        case Access.WITHDRAWN:
+            return Withdrawn(f"{HUB}: {link} was archived or taken down", hub=HUB)
+        case Access.EARLY:
+            return EarlyAccess(f"{HUB}: {link} is for buyers and shows no files yet", hub=HUB)
+        case _:
+            return NotFound(f"{HUB}: {link} has no such model file", hub=HUB)

@@ -132,7 +132,7 @@ class CivitaiApi:
     def _record(self, kind: str, path: str, key: Json) -> Value | None:
         def ask() -> Json:
             reply = self._get(path, ())
-            return None if reply.status == 404 else _trimmed(_object(self._body(reply)).json)
+            return None if reply.status == 404 else _trimmed(_identified(self._body(reply)).json)
 
         json = self._kept(self._question(kind, key), ask, fresh=lambda found: _RECORD if found else _ABSENCE)
         return Value(json) if json is not None else None
@@ -220,9 +220,9 @@ def _trimmed(json: Json) -> Json:
     }
 
 
-def _object(value: Value) -> Value:
-    if not isinstance(value.json, dict):
-        raise HubUnavailable(f"{HUB}: expected a record, got something else", hub=HUB)
+def _identified(value: Value) -> Value:
+    if id_of(value["id"]) is None:
+        raise HubUnavailable(f"{HUB}: expected a record with an id, got something else", hub=HUB)
     return value
 
 

@@ -44,7 +44,7 @@ class Record:
 def records_of_model(model: Value, site: Site) -> dict[int, tuple[Record, ...]]:
     """The weight files of every version by its id, in the site's order; unreadable ones are left out."""
     records = {}
-    for version in _objects(model["modelVersions"]):
+    for version in objects(model["modelVersions"]):
         if (version_id := id_of(version["id"])) is not None:
             records[version_id] = records_of_version(version, model, site)
     return records
@@ -55,7 +55,7 @@ def records_of_version(version: Value, model: Value, site: Site) -> tuple[Record
     if id_of(version["id"]) is None:
         return ()
     release = _release(version, model, site)
-    records = [_record(file, model, release) for file in _objects(version["files"]) if has_weights(file)]
+    records = [_record(file, model, release) for file in objects(version["files"]) if has_weights(file)]
     return tuple(sorted(records, key=lambda record: not record.primary))
 
 
@@ -80,7 +80,7 @@ def model_of(model: Value, site: Site) -> Model:
         nsfw=model["nsfw"].flag(),
         description=plain_text(model["description"].text_or_none()),
         access=access_of(Value(None), model, site.now),
-        versions=tuple(_version(version, model, site) for version in _objects(model["modelVersions"])),
+        versions=tuple(_version(version, model, site) for version in objects(model["modelVersions"])),
     )
 
 
@@ -212,7 +212,7 @@ def _count(value: Value) -> int | None:
     return count if count is not None and 0 <= count < _LARGEST else None
 
 
-def _objects(value: Value) -> Iterator[Value]:
+def objects(value: Value) -> Iterator[Value]:
     """The objects of a list; anything else has none."""
     items = value.items() if isinstance(value.json, list) else iter(())
     return (item for item in items if isinstance(item.json, dict))

@@ -23,7 +23,7 @@ from .choosing import Offer, by_link, by_name
 from .hosts import HostGroup, bearer
 from .huggingface_api import HuggingFaceApi, Ways
 from .huggingface_records import HUB, Repo, file_of, model_of, repo_of
-from .likeness import core_of, is_like, is_same_name, search_texts
+from .likeness import core_of, is_like, is_same_name, repository_texts
 from .lookup import Lookup
 from .patience import Unreachable, at_once
 
@@ -230,7 +230,7 @@ class _Search:
 
     def _by_search(self, numbers: Sequence[int]) -> None:
         shelves = [self._known]
-        for text in search_texts(self._lookup.references[numbers[0]].name):
+        for text in repository_texts(self._lookup.references[numbers[0]].name):
             shelves.append(_Places(self._hub.repos_named(text)))
             if self._offer(numbers, shelves[-1:], is_same_name):
                 return

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import re
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -31,7 +32,7 @@ from ..errors import Gated, HubError, HubUnavailable, LoginRequired, NotFound, W
 from .answers import DAY, HOUR, MINUTE, Answers, make_question
 from .hosts import HostGroup, bearer
 from .huggingface_records import HUB, trimmed
-from .patience import Patience, Unreachable, parse_retry_after
+from .patience import AT_ONCE, Patience, Unreachable, parse_retry_after
 
 _FACTS: Final = (
     "author",
@@ -73,6 +74,7 @@ class HuggingFaceApi:
         self._token = token
         self._answers = answers
         self._ways = ways
+        self._gate = threading.BoundedSemaphore(AT_ONCE)
 
     def info(self, repo: str, revision: str) -> Value:
         """A repository at a revision: commit, access, licence and the names of its weight files.
@@ -84,7 +86,7 @@ class HuggingFaceApi:
         seconds = _FOR_EVER if _COMMIT.match(revision) else 10 * MINUTE
 
         def ask() -> Json:
-            return trimmed(_object(self._json("GET", path, params=_EXPAND)[0])).json
+            return trimmed(_named(self._json("GET", path, params=_EXPAND)[0])).json
 
         return Value(self._kept(self._question("info", repo, revision), ask, seconds=seconds))
 
@@ -163,7 +165,7 @@ class HuggingFaceApi:
     def _once(self, method: str, url: str, content: Mapping[str, object]) -> tuple[Value, str | None]:
         tools = _tools()
         headers = self._headers(tools)
-        with self._translated():
+        with self._gate, self._translated():
             client: Any = (self._ways.client or tools.get_session)()
             response = client.request(method, url, headers=headers, timeout=_TIMEOUT, **content)
             tools.hf_raise_for_status(response)
@@ -236,21 +238,30 @@ class HuggingFaceApi:
         return self._by_status(getattr(fault, "response", None))
 
     def _by_status(self, response: Any) -> HubError:
+        """What a status without a code of the hub's own means; 0 is no answer at all."""
         status = getattr(response, "status_code", 0)
-        if status == 401:
-            return LoginRequired(f"{HUB}: does not accept the token (401)", hub=HUB)
-        if status == 403:
-            hint = "Give the token the right to read this repository, at huggingface.co/settings/tokens."
-            return LoginRequired(f"{HUB}: the token may not read this (403)", hub=HUB, hint=hint)
-        if status == 404:
-            return NotFound(f"{HUB}: there is no such thing (404)", hub=HUB)
-        if status in (408, 429, 502, 503, 504) or 520 <= status < 530:
+        if status == 429 or status in (408, 502, 503, 504) or 520 <= status < 530:
             wait = parse_retry_after(response.headers, now=self._ways.now())
             words = "too many requests" if status == 429 else "overloaded or down"
             return Unreachable(f"{HUB}: {words} ({status})", hub=HUB, again=True, retry_after=wait)
-        if status == 451:
-            return Unreachable(f"{HUB}: not available in this region (451)", hub=HUB)
-        return HubUnavailable(f"{HUB}: did not answer the question ({status})", hub=HUB)
+        if status == 403 and "html" in response.headers.get("content-type", ""):
+            hint = "Wait some minutes, or switch a VPN or proxy off."
+            return Unreachable(
+                f"{HUB}: its guard (403, a web page) let no request through", hub=HUB, hint=hint
+            )
+        match status:
+            case 401:
+                fault: HubError = LoginRequired(f"{HUB}: does not accept the token (401)", hub=HUB)
+            case 403:
+                hint = "Give the token the right to read this repository, at huggingface.co/settings/tokens."
+                fault = LoginRequired(f"{HUB}: the token may not read this (403)", hub=HUB, hint=hint)
+            case 404:
+                fault = NotFound(f"{HUB}: there is no such thing (404)", hub=HUB)
+            case 451:
+                fault = Unreachable(f"{HUB}: not available in this region (451)", hub=HUB)
+            case _:
+                fault = HubUnavailable(f"{HUB}: did not answer the question ({status})", hub=HUB)
+        return fault
 
 
 def stored_token() -> str | None:
@@ -285,9 +296,9 @@ def _repo_path(repo: str) -> str:
     return repo
 
 
-def _object(value: Value) -> Value:
-    if not isinstance(value.json, dict):
-        raise HubUnavailable(f"{HUB}: expected a record, got something else", hub=HUB)
+def _named(value: Value) -> Value:
+    if not (value["id"].text_or_none() or value["modelId"].text_or_none()):
+        raise HubUnavailable(f"{HUB}: expected a repository, got something else", hub=HUB)
     return value
 
 

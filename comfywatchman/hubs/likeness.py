@@ -91,6 +91,17 @@ def search_texts(name: str) -> tuple[str, ...]:
     return tuple(text for text in texts if text)
 
 
+def repository_texts(name: str) -> tuple[str, ...]:
+    """One or two things to look for in repository names, which say less than file names.
+
+    >>> repository_texts("wan2.1_t2v_14B_fp8_scaled.safetensors")
+    ('wan2.1 t2v 14B', 'wan2.1 t2v')
+    """
+    words = _words(name)
+    texts = dict.fromkeys(_cleaned(" ".join(some)) for some in (words, words[:2]))
+    return tuple(text for text in texts if text)
+
+
 def fits(reference: Reference, folder: str | None) -> bool:
     """Whether a hub's file of that folder can be what the reference wants; unknown folders can."""
     wanted = {canonical_folder(name) for name in (reference.folder, *reference.other_folders)}

@@ -22,12 +22,14 @@ from ..hasher import Hasher
 from ..header import HEAD, check_promise, check_structure
 from ..names import safe_path
 from ..plan import Transfer
+from .ask import Ask, Changed, NoRanges
 from .events import Outcome, Progress, State, Verification
 from .front import Damaged, Front
-from .http import Ask, Body, Changed, Client, NoRanges
+from .http import Body, Client
+from .journal import Identity
 from .lanes import Lanes, Sink
 from .limits import Limits
-from .partial import Identity, Partial, sweep
+from .partial import Partial, sweep
 from .place import Place, disk_errors
 from .publish import find_same, publish, set_aside, target_names
 
@@ -86,6 +88,8 @@ class Delivery:
 
     def close(self) -> None:
         """Stop; keep what can be resumed."""
+        if self._partial is not None and self.size is None:
+            self._drop()  # without a size nothing could be resumed
         if self._front is not None:
             self._front.stop()
             self._front = None
@@ -166,6 +170,8 @@ class Delivery:
                 Lanes(self._client, ask, sink, self._limits).run(body, self._share)
             else:
                 sink.take(body)
+        if self.size is not None and self._front.reach < self.size:
+            raise Interrupted(f"{self._name}: the server gave fewer bytes than were asked for")
 
     def _may_resume(self, at: int) -> bool:
         """Whether bytes of before and bytes of now can be told to be of one file.

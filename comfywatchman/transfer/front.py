@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
-from ..errors import WatchmanError
 from ..hasher import Hasher
+from .journal import Mark
 from .limits import Limits
-from .partial import Mark, Partial
+from .partial import Partial
 from .place import disk_error
 
 _BLOCK: Final = 1 << 20
@@ -41,12 +42,11 @@ class Front:
         self._island = 0
         self._at = 0
         self._closing = self._discarded = False
-        self._fault: Exception | None = None
         self._claims = dict(partial.journal.marks)
         self._marks: list[Mark] = []
         self._saved = time.monotonic()
-        self._thread = threading.Thread(target=self._run, name="comfywatchman-hash", daemon=True)
-        self._thread.start()
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="comfywatchman-hash")
+        self._work = self._pool.submit(self._run)
 
     @property
     def reach(self) -> int:
@@ -61,8 +61,8 @@ class Front:
             Damaged, WatchmanError: what went wrong on the hashing thread.
         """
         with self._change:
-            if self._fault is not None:
-                raise self._fault
+            if self._work.done():
+                self._work.result()
             self._ends[start] = end
             self._change.notify()
 
@@ -80,14 +80,13 @@ class Front:
             Damaged, WatchmanError: what went wrong on the hashing thread.
         """
         self._close()
-        if self._fault is not None:
-            raise self._fault
+        self._work.result()
         return self._hasher
 
     def stop(self) -> None:
         """Hash what is there and write it down for a later run; a faulty front leaves its last journal."""
         self._close()
-        if self._fault is not None or not self._at:
+        if self._work.exception() is not None or not self._at:
             return
         try:
             self._partial.checkpoint(self._all_marks((self._at, self._hasher.sha256().hex)))
@@ -105,7 +104,7 @@ class Front:
         with self._change:
             self._closing = True
             self._change.notify()
-        self._thread.join()
+        self._pool.shutdown()
 
     def _joined(self) -> int:
         """The end of the chain of ranges that starts at 0."""
@@ -119,14 +118,8 @@ class Front:
     def _run(self) -> None:
         try:
             self._hash_all()
-        except (Damaged, WatchmanError) as fault:
-            self._fail(fault)
         except OSError as fault:
-            self._fail(disk_error(fault, self._partial.name))
-
-    def _fail(self, fault: Exception) -> None:
-        with self._change:
-            self._fault = fault
+            raise disk_error(fault, self._partial.name) from fault
 
     def _hash_all(self) -> None:
         buffer = memoryview(bytearray(_BLOCK))

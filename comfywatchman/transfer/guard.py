@@ -124,12 +124,12 @@ class Guard:
         """
         parts = _split(url)
         origin, host = _origin(parts), parts.hostname or ""
-        if origin in {_origin(_split(trusted)) for trusted in self.trusted}:
+        if self._trusts(origin):
             return Hop(url, origin, host, "any")
         agreed = origin in {_origin(_split(one)) for one in self.agreed}
         if parts.scheme != "https" and not agreed:
             raise Refused(f"{strip_query(url)}: the scheme {parts.scheme}: is not fetched, only https:")
-        _check_host(host, url)
+        _check_host("" if "[" in parts.netloc else host, url)
         if parts.port not in (None, _PORTS[parts.scheme]) and not agreed:
             raise Refused(f"{strip_query(url)}: the port {parts.port} is not fetched from")
         return Hop(url, origin, host, "public")
@@ -142,12 +142,13 @@ class Guard:
         """
         if len(location) > MAX_URL:
             raise Refused(f"{hop.shown} redirects to an address of {len(location):,} characters")
-        url = urljoin(hop.url, location)
+        url = _join(hop.url, location)
         parts = _split(url)
         if hop.url.startswith("https:") and parts.scheme != "https":
             raise Refused(f"{hop.shown} redirects from https to {strip_query(url)}")
-        if self._stays_on_machine(hop, parts):
-            return Hop(url, _origin(parts), parts.hostname or "", "loopback")
+        origin = _origin(parts)
+        if not self._trusts(origin) and self._stays_on_machine(hop, parts):
+            return Hop(url, origin, parts.hostname or "", "loopback")
         target = self.check_url(url)
         if (
             not known
@@ -161,6 +162,10 @@ class Guard:
                 hint="Only files with a published size and digest may come from any host.",
             )
         return target
+
+    def _trusts(self, origin: str) -> bool:
+        """Whether the user's settings name that origin."""
+        return origin in {_origin(_split(trusted)) for trusted in self.trusted}
 
     def _stays_on_machine(self, hop: Hop, parts: SplitResult) -> bool:
         """Whether a configured origin on loopback sends to another port of loopback."""
@@ -226,6 +231,14 @@ def _split(url: str) -> SplitResult:
     ):
         raise Refused(f"{strip_query(url)}: a URL with a user name or without a host is not fetched")
     return parts
+
+
+def _join(base: str, location: str) -> str:
+    """Where a Location leads, which may be relative."""
+    try:
+        return urljoin(base, location)
+    except ValueError as fault:
+        raise Refused(f"{strip_query(base)} redirects to what is no URL") from fault
 
 
 def _origin(parts: SplitResult) -> str:

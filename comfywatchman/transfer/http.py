@@ -10,13 +10,11 @@ urllib3 leaves this module.
 from __future__ import annotations
 
 import os
-import re
 import ssl
 import threading
 import time
 import weakref
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Final, Self
 
@@ -26,64 +24,21 @@ from urllib3 import exceptions as faults
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from .. import __version__
-from ..catalog import format_of
-from ..errors import HubUnavailable, Interrupted, NotAModel, Refused, SizeMismatch, WatchmanError
+from ..errors import HubUnavailable, Interrupted, Refused, SizeMismatch, WatchmanError
 from ..names import printable
+from .ask import Ask, Changed, NoRanges, check_headers, extent, strong_tag
 from .events import Authorize
 from .guard import Guard, Hop, Reach, is_loopback, strip_query
 from .limits import Limits
 from .refusals import refusal
 
-USER_AGENT: Final = f"comfywatchman/{__version__}"  # CivitAI answers browsers with pages, not with errors
-
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _CHUNK: Final = 1 << 20
 _ERROR_BODY: Final = 64 << 10
-_CONTENT_RANGE: Final = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
-_PAGES: Final = frozenset(
-    {"text/html", "application/xhtml+xml", "application/json", "application/xml", "text/xml"}
-)
 _SCHEMES: Final = {
     "http": (HTTPConnectionPool, HTTPConnection),
     "https": (HTTPSConnectionPool, HTTPSConnection),
 }
-
-
-class Changed(Exception):
-    """The file is no longer the one the partial was begun from; it has to be fetched anew."""
-
-
-class NoRanges(Exception):
-    """The server's ranges are not what was asked; it has to be one stream from the start."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
-    """Which bytes of which file. `stop` is exclusive, None for a whole file; `size` is of the file.
-
-    `validator` (a strong ETag) and `modified` are of the bytes we already have. `known`: size and digest
-    are published. `hub` and `name` are for messages.
-    """
-
-    url: str
-    hub: str
-    name: str
-    start: int = 0
-    stop: int | None = None
-    size: int | None = None
-    validator: str | None = None
-    modified: str | None = None
-    known: bool = False
-
-    def headers(self) -> dict[str, str]:
-        """The headers of the question; identity, so that bytes are the file's."""
-        headers = {"User-Agent": USER_AGENT, "Accept": "*/*", "Accept-Encoding": "identity"}
-        if self.stop is not None:
-            headers["Range"] = f"bytes={self.start}-{self.stop - 1}"
-            if self.validator:
-                headers["If-Range"] = self.validator
-        return headers
 
 
 class Body:
@@ -100,9 +55,9 @@ class Body:
         self._response, self._raw = response, response.raw
         self._ask, self._limits, self._stop = ask, limits, stop
         self.hop = hop
-        self.validator = _strong(response.headers.get("ETag"))
+        self.validator = strong_tag(response.headers.get("ETag"))
         self.modified = response.headers.get("Last-Modified")
-        self.start, end, self.size = _extent(response, ask)
+        self.start, end, self.size = extent(response.status_code, response.headers, ask)
         self.left = None if end is None else end - self.start
         self.stop = end
         self.whole = response.status_code == 200
@@ -186,8 +141,9 @@ class Client:
     def abort(self) -> None:
         """Break every connection, so that threads waiting for bytes wake up."""
         for connection in list(self._open):
-            if connection.sock is not None:
-                _shut(connection.sock)
+            sock = connection.sock
+            if sock is not None:
+                _shut(sock)
 
     def open(self, ask: Ask, *, direct: Hop | None = None) -> Body:
         """Follow the redirects to the bytes; `direct` starts at a hop that an earlier answer came from.
@@ -229,12 +185,14 @@ class Client:
                 verify=os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True,
             )
         except (requests.RequestException, faults.HTTPError, OSError, ValueError) as fault:
+            if self._stop.is_set():
+                raise Interrupted(f"{ask.name}: stopped") from fault
             raise translate(fault, shown=hop.shown, hub=ask.hub, begun=False) from fault
 
     def _accept(self, response: requests.Response, ask: Ask, hop: Hop, *, elsewhere: bool) -> Body:
         """A body, if status and headers say it holds the bytes asked for."""
         if response.status_code == 416 and ask.stop is not None:
-            raise Changed
+            raise Changed if ask.start else NoRanges
         if response.status_code not in (200, 206):
             body = _error_body(response)
             raise refusal(
@@ -245,7 +203,7 @@ class Client:
                 what=f"{ask.name} ({hop.shown})",
                 elsewhere=elsewhere,
             )
-        _check_headers(response.headers, ask, hop)
+        check_headers(response.headers, ask, shown=hop.shown)
         return Body(response, ask, hop, self._limits, self._stop)
 
     def _session(self, reach: Reach) -> requests.Session:
@@ -323,59 +281,6 @@ def _is_caused_by(fault: BaseException, kind: type[BaseException]) -> bool:
             seen.add(id(one))
             todo += [one.__cause__, one.__context__, getattr(one, "reason", None), *one.args]
     return False
-
-
-def _check_headers(headers: Mapping[str, str], ask: Ask, hop: Hop) -> None:
-    """Whether the headers speak of a model's bytes, unchanged and unpacked."""
-    encoding = headers.get("Content-Encoding", "identity").strip().lower()
-    if encoding not in ("", "identity"):
-        raise NotAModel(
-            f"{ask.name}: {hop.shown} sends it encoded ({printable(encoding)[:40]})",
-            hint="A proxy or cache on the way changes files; use another network or mirror.",
-        )
-    kind = headers.get("Content-Type", "").split(";")[0].strip().lower()
-    if kind in _PAGES and format_of(ask.name) != "other":
-        raise NotAModel(f"{ask.name}: expected a model from {hop.shown}, got {kind}")
-    if ask.stop is None or ask.start == 0:
-        return
-    etag = _strong(headers.get("ETag"))
-    if ask.validator and etag and etag != ask.validator:
-        raise Changed
-    modified = headers.get("Last-Modified")
-    if not ask.validator and ask.modified and modified != ask.modified:
-        raise Changed
-
-
-def _extent(response: requests.Response, ask: Ask) -> tuple[int, int | None, int | None]:
-    """Where the body starts and stops in the file, and the file's size; None for what nobody says."""
-    if response.status_code == 206:
-        return _ranged(response.headers, ask)
-    length = response.headers.get("Content-Length", "")
-    said = int(length) if re.fullmatch(r"\d{1,18}", length) else None
-    if None not in (said, ask.size) and said != ask.size:
-        raise SizeMismatch(f"{ask.name}: expected {ask.size:,} bytes, the server announces {said:,}")
-    size = ask.size if ask.size is not None else said
-    return 0, size, size
-
-
-def _ranged(headers: Mapping[str, str], ask: Ask) -> tuple[int, int, int | None]:
-    """The extent of a 206: it must start where asked, stay inside, and know the file's right size."""
-    found = _CONTENT_RANGE.fullmatch(headers.get("Content-Range", ""))
-    if found is None or ask.stop is None:
-        raise NoRanges
-    start, stop = int(found[1]), int(found[2]) + 1
-    total = None if found[3] == "*" else int(found[3])
-    if None not in (total, ask.size) and total != ask.size:
-        raise Changed
-    length = headers.get("Content-Length", str(stop - start))
-    if start != ask.start or not start < stop <= ask.stop or length != str(stop - start):
-        raise NoRanges
-    return start, stop, ask.size if total is None else total
-
-
-def _strong(etag: str | None) -> str | None:
-    """A strong entity tag, fit to be sent back (RFC 9110 section 8.8.3)."""
-    return etag if etag and re.fullmatch(r'"[\x21\x23-\x7e]{1,500}"', etag) else None
 
 
 def _error_body(response: requests.Response) -> bytes:

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from ..errors import WatchmanError
+from .ask import Ask, Changed, NoRanges
 from .front import Damaged, Front
-from .http import Ask, Body, Changed, Client, NoRanges
+from .http import Body, Client
 from .limits import Limits
 from .partial import Partial
 
@@ -54,7 +56,8 @@ class Lanes:
         self._left: list[tuple[int, int]] = []  # ranges that a lane gave back
         self._most = limits.segments
         self._running = 0
-        self._threads: list[threading.Thread] = []
+        self._ended = False
+        self._lanes: list[Future[None]] = []
         self._fault: Exception | None = None
 
     def run(self, first: Body, share: Callable[[], int]) -> None:
@@ -66,10 +69,13 @@ class Lanes:
         """
         self._share, self._hop = share, first.hop
         self._next = self._ask.stop or 0
+        if first.stop is not None and first.stop < self._next:
+            self._give_back(first.stop, self._next)
         self._running = 1
-        self._lane(first)
-        while self._threads:
-            self._threads.pop().join()
+        with ThreadPoolExecutor(self._limits.segments, thread_name_prefix="comfywatchman-lane") as self._pool:
+            self._lane(first)
+            while self._lanes:
+                self._lanes.pop().result()
         if self._fault is not None and (self._fatal() or self._sink.front.reach < self._size):
             raise self._fault
 
@@ -80,7 +86,6 @@ class Lanes:
         """Take ranges until none is left, this lane is one too many, or something breaks."""
         try:
             while body is not None or (body := self._ask_next()) is not None:
-                self._widen()
                 self._receive(body)
                 body = None
         except (Changed, NoRanges, Damaged, WatchmanError, OSError) as fault:
@@ -88,6 +93,9 @@ class Lanes:
                 self._most -= 1
                 if not self._fatal():
                     self._fault = fault
+        except BaseException:  # a fault of ours: the future brings it to `run`, the others end
+            self._ended = True
+            raise
         finally:
             with self._lock:
                 self._running -= 1
@@ -96,6 +104,7 @@ class Lanes:
         at, stop = body.start, body.stop or 0
         with body:
             try:
+                self._widen()
                 self._sink.take(body)
                 at = stop
             finally:
@@ -106,7 +115,7 @@ class Lanes:
     def _ask_next(self) -> Body | None:
         """Ask for the next range; None if there is none or others do it."""
         with self._lock:
-            if self._fatal() or self._running > max(1, min(self._most, self._share())):
+            if self._ended or self._fatal() or self._running > max(1, min(self._most, self._share())):
                 return None
             if self._left:
                 start, stop = self._left.pop()
@@ -135,12 +144,10 @@ class Lanes:
     def _widen(self) -> None:
         """Start more lanes if there is work and room for them."""
         with self._lock:
+            if self._ended:
+                return
             ranges = len(self._left) + -(-(self._size - self._next) // self._limits.segment)
             wanted = min(self._most, self._share(), self._running + ranges)
             for _ in range(self._running, wanted):
                 self._running += 1
-                lane = threading.Thread(
-                    target=self._lane, args=(None,), name="comfywatchman-lane", daemon=True
-                )
-                self._threads.append(lane)
-                lane.start()
+                self._lanes.append(self._pool.submit(self._lane, None))

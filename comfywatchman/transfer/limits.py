@@ -24,7 +24,7 @@ class Limits:
     redirects: int = 5
     connect: float = 15.0
     stall: float = 60.0  # without progress, then the line counts as dead
-    least: int = 16 * 1024  # bytes that must come within `stall`
+    least: int = 16 * 1024  # bytes that must come within `stall`, and what counts as progress
 
     retries: int = 5  # in a row without progress
     backoff: float = 1.0  # before the first retry; doubles each time

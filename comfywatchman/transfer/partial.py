@@ -1,10 +1,7 @@
 """Partials: an unfinished file beside its target, with a journal that says what of it can be trusted.
 
     ink.safetensors.1f2e3d4c.cwpart       the bytes, written in place
-    ink.safetensors.1f2e3d4c.cwjournal    JSON, comfywatchman.partial/1:
-        {"schema", "hub", "id", "url" (no query), "expected_size", "digests",     which file it is
-         "size", "validator", "modified",                                         as the server said
-         "marks": [[end, sha256 of bytes 0…end], …]}                              synced before written
+    ink.safetensors.1f2e3d4c.cwjournal    see `journal`
 
 A mark is believed only after its bytes have been read and hashed again, which resuming does anyway.
 Each process writes a partial of its own name. One that is left over is adopted only by a process that
@@ -14,7 +11,6 @@ otherwise it might be somebody's finished model. Elsewhere a fresh partial is be
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import secrets
@@ -22,111 +18,14 @@ import stat
 import sys
 import threading
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import replace
 
-from ..catalog import RemoteFile
-from ..decode import DecodeError, Value, parse_json
-from .guard import strip_query
+from ..decode import DecodeError
+from .journal import JOURNAL_LIMIT, Identity, Journal, Mark, parse_journal
 from .place import Place, sync
 
 if sys.platform != "win32":
     import fcntl
-
-SCHEMA: Final = "comfywatchman.partial/1"
-_JOURNAL_LIMIT: Final = 4 << 20
-_HEX: Final = re.compile(r"[0-9a-f]{64}")
-
-Mark = tuple[int, str]  # (end, hex of the SHA-256 of all bytes before it)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
-    """Which remote file a partial is of; equal identities may share bytes."""
-
-    hub: str
-    id: str | None
-    url: str
-    expected_size: int | None
-    digests: tuple[str, ...]
-
-    @classmethod
-    def of(cls, source: RemoteFile) -> Identity:
-        """The identity of a hub's file. Its URL goes without query, which may be signed or hold a token."""
-        return cls(
-            hub=source.hub,
-            id=source.id,
-            url=strip_query(source.url),
-            expected_size=source.size,
-            digests=tuple(sorted(map(str, source.digests))),
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Journal:
-    """What is known of a partial's bytes."""
-
-    identity: Identity
-    size: int | None = None
-    validator: str | None = None
-    modified: str | None = None
-    marks: tuple[Mark, ...] = ()
-
-    @property
-    def done(self) -> int:
-        """Bytes from the start that may be kept."""
-        return self.marks[-1][0] if self.marks else 0
-
-    def to_bytes(self) -> bytes:
-        """The journal as it lies on disk."""
-        identity = self.identity
-        return json.dumps(
-            {
-                "schema": SCHEMA,
-                "hub": identity.hub,
-                "id": identity.id,
-                "url": identity.url,
-                "expected_size": identity.expected_size,
-                "digests": identity.digests,
-                "size": self.size,
-                "validator": self.validator,
-                "modified": self.modified,
-                "marks": self.marks,
-            }
-        ).encode()
-
-
-def parse_journal(data: bytes) -> Journal:
-    """Read a journal; anybody may have written it.
-
-    Raises:
-        DecodeError: it is none, or contradicts itself.
-    """
-    value = Value(parse_json(data, limit=_JOURNAL_LIMIT))
-    if value["schema"].text() != SCHEMA:
-        raise value["schema"].fault(SCHEMA)
-    identity = Identity(
-        hub=value["hub"].text(),
-        id=value["id"].text_or_none(),
-        url=value["url"].text(),
-        expected_size=value["expected_size"].integer_or_none(),
-        digests=tuple(digest.text() for digest in value["digests"].items()),
-    )
-    marks = tuple((mark[0].integer(), mark[1].text()) for mark in value["marks"].items())
-    ends = [end for end, _ in marks]
-    if (
-        ends != sorted(set(ends))
-        or any(end <= 0 for end in ends)
-        or not all(_HEX.fullmatch(h) for _, h in marks)
-    ):
-        raise value["marks"].fault("rising ends with SHA-256 digests")
-    return Journal(
-        identity=identity,
-        size=value["size"].integer_or_none(),
-        validator=value["validator"].text_or_none(),
-        modified=value["modified"].text_or_none(),
-        marks=marks,
-    )
 
 
 class Partial:
@@ -161,9 +60,10 @@ class Partial:
         while True:
             name = _part_name(target)
             fd = place.create(name)
-            if _lock(fd):
-                return cls(place, name, fd, Journal(identity=identity))
-            os.close(fd)  # a sweeping process was quicker; it takes the file away
+            partial = cls(place, name, fd, Journal(identity=identity))
+            if _lock(fd) and partial.is_ours():
+                return partial
+            os.close(fd)  # a sweeping process was quicker between the two calls and took the file away
 
     @property
     def fd(self) -> int:
@@ -180,7 +80,7 @@ class Partial:
     def _write_some(self, view: memoryview, offset: int) -> int:
         if hasattr(os, "pwrite"):
             return os.pwrite(self._fd, view, offset)
-        with self._seek_lock:
+        with self._seek_lock:  # pragma: no cover - Windows
             os.lseek(self._fd, offset, os.SEEK_SET)
             return os.write(self._fd, view)
 
@@ -188,7 +88,7 @@ class Partial:
         """Bytes as they lie in the file; fewer at its end."""
         if hasattr(os, "pread"):
             return os.pread(self._fd, length, offset)
-        with self._seek_lock:
+        with self._seek_lock:  # pragma: no cover - Windows
             os.lseek(self._fd, offset, os.SEEK_SET)
             return os.read(self._fd, length)
 
@@ -196,9 +96,9 @@ class Partial:
         """Read into a buffer that is used again and again; says how many bytes came."""
         if hasattr(os, "preadv"):
             return os.preadv(self._fd, [view], offset)
-        data = self.read(offset, len(view))
-        view[: len(data)] = data
-        return len(data)
+        data = self.read(offset, len(view))  # pragma: no cover - Windows and macOS 10
+        view[: len(data)] = data  # pragma: no cover
+        return len(data)  # pragma: no cover
 
     def size(self) -> int:
         """Bytes of the file, holes counted."""
@@ -229,14 +129,14 @@ class Partial:
     def is_ours(self) -> bool:
         """Whether the name still belongs to the file we write, and to no other name."""
         named = self.place.stat(self.name)
-        if sys.platform == "win32":
+        if sys.platform == "win32":  # pragma: no cover
             return named is not None
         open_file = os.fstat(self._fd)
         return named is not None and os.path.samestat(named, open_file) and open_file.st_nlink == 1
 
     def release(self) -> None:
         """Close it for a later run; what holds nothing worth keeping is removed."""
-        if self.journal.done:
+        if self.journal.done and self.is_ours():
             os.close(self._fd)
         else:
             self.remove()
@@ -252,7 +152,7 @@ class Partial:
 
     def detach(self) -> None:
         """Close the file where the system renames and removes closed files only."""
-        if sys.platform == "win32" and self._fd >= 0:
+        if sys.platform == "win32" and self._fd >= 0:  # pragma: no cover
             os.close(self._fd)
             self._fd = -1
 
@@ -287,7 +187,7 @@ def _parts_of(place: Place, target: str) -> list[str]:
 def _read_journal(place: Place, part: str) -> Journal | None:
     """A partial's journal; None if there is none that can be read."""
     try:
-        data = place.read_whole(_journal_name(part), limit=_JOURNAL_LIMIT + 1)
+        data = place.read_whole(_journal_name(part), limit=JOURNAL_LIMIT + 1)
         return parse_journal(data) if data is not None else None
     except (DecodeError, OSError):
         return None
@@ -317,7 +217,7 @@ def _claim(place: Place, name: str) -> tuple[str, int] | None:
         found = place.stat(name)
         if found is None or not stat.S_ISREG(found.st_mode):
             return None
-        if sys.platform == "win32":  # a file that another process has open cannot be renamed there
+        if sys.platform == "win32":  # pragma: no cover - an open file cannot be renamed there
             fresh = _part_name(re.sub(r"\.[0-9a-f]{8}\.cwpart\Z", "", name))
             place.rename(name, fresh)
             with suppress(OSError):
@@ -334,7 +234,7 @@ def _claim(place: Place, name: str) -> tuple[str, int] | None:
 
 def _lock(fd: int) -> bool:
     """Lock a partial for as long as it is open; the system frees it when the process dies."""
-    if sys.platform == "win32":
+    if sys.platform == "win32":  # pragma: no cover
         return True
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -347,7 +247,7 @@ def _lock(fd: int) -> bool:
 
 def _locks_work(place: Place, name: str) -> bool:
     """Whether a second lock on a locked file is refused here, as it is not on some network drives."""
-    if sys.platform == "win32":
+    if sys.platform == "win32":  # pragma: no cover
         return True
     try:
         second = place.open(name, os.O_RDWR)

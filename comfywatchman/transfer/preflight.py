@@ -11,8 +11,9 @@ from ..digest import match_digests
 from ..errors import NoSpace, NotWritable, Refused, WatchmanError
 from ..names import fold
 from ..plan import Transfer
+from .journal import Identity
 from .limits import Limits
-from .partial import Identity, Partial, kept_bytes
+from .partial import Partial, kept_bytes
 from .place import Place, disk_errors
 
 

@@ -150,7 +150,7 @@ def _rename_free(place: Place, part: str, name: str) -> None:
     Windows refuses by itself to rename onto a name that is taken, Linux when asked. Where neither can be had,
     look, then rename: a weak publish, in which a file made in between by another program would be lost.
     """
-    if sys.platform == "win32":
+    if sys.platform == "win32":  # pragma: no cover
         (place.folder / part).rename(place.folder / name)
     elif not _rename_noreplace(place, part, name):
         if place.stat(name) is not None:

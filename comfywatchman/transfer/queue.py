@@ -43,7 +43,7 @@ class _Job:
     is_small: bool
     ready_at: float = 0.0
     failures: int = 0  # in a row without progress
-    seen: int = 0  # bytes at the last failure
+    seen: int = 0  # most bytes at any failure
     outcome: Outcome | None = None
 
 
@@ -67,15 +67,22 @@ class _Desk:
                     self.waiting.remove(job)
                     self.running.append(job)
                     return job
-                self.change.wait(_GLANCE)
+                self.change.wait(min(_GLANCE, self._time_to_next()))
             return None
+
+    def _ready_at(self, job: _Job) -> float:
+        return max(job.ready_at, self.rests.get(job.host, 0.0))
+
+    def _time_to_next(self) -> float:
+        """Seconds until a waiting job is ready, as far as is known now."""
+        return max(0.0, min(map(self._ready_at, self.waiting), default=_GLANCE) - time.monotonic())
 
     def _next(self) -> _Job | None:
         """The first that is ready; a small one if the big ones would take every place."""
         now = time.monotonic()
         if self.stop.is_set():
             return self.waiting[0] if self.waiting else None
-        ready = [j for j in self.waiting if max(j.ready_at, self.rests.get(j.host, 0.0)) <= now]
+        ready = [job for job in self.waiting if self._ready_at(job) <= now]
         if sum(not job.is_small for job in self.running) >= self.limits.together - 1:
             ready.sort(key=lambda job: not job.is_small)
         return ready[0] if ready else None
@@ -149,9 +156,13 @@ def _one_at_a_time(listener: Listener | None) -> Listener:
     lock = threading.Lock()
 
     def tell(progress: Progress) -> None:
-        if listener is not None:
+        if listener is None:
+            return
+        try:
             with lock:
                 listener(progress)
+        except Exception:  # noqa: BLE001 - a broken progress bar must not stop a transfer
+            _LOG.exception("the listener failed on %s", progress.transfer.path)
 
     return tell
 
@@ -209,8 +220,8 @@ def _tries_again(desk: _Desk, job: _Job, fault: WatchmanError, tell: Listener) -
     """Put the job back if it has tries left and the host does not want too long a rest."""
     if desk.stop.is_set():
         return False
-    job.failures = 1 if job.delivery.done > job.seen else job.failures + 1
-    job.seen = job.delivery.done
+    job.failures = 1 if job.delivery.done >= job.seen + desk.limits.least else job.failures + 1
+    job.seen = max(job.seen, job.delivery.done)
     rest = fault.retry_after if isinstance(fault, HubUnavailable) else None
     wait = max(rest or 0.0, desk.limits.backoff * 2 ** (job.failures - 1))
     if job.failures > desk.limits.retries or (rest or 0.0) > desk.limits.patience:

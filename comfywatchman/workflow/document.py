@@ -10,6 +10,7 @@ under ids like "7:3", the way the API form and ComfyUI's errors name them.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO, Final, Literal
@@ -18,12 +19,11 @@ from ..catalog import Json
 from ..decode import MIB, DecodeError, parse_json
 from ..errors import InvalidWorkflow
 from .containers import read_container
-from .graph import Budget, read_graph
-from .node import Hint, Node, read_hints
+from .graph import read_graph
+from .node import Budget, Hint, Node, read_hints
 from .rules import gives_text
 
 MAX_BYTES: Final = 20 * MIB
-MAX_NODES: Final = 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,14 +48,24 @@ def read_workflow(source: bytes | BinaryIO) -> Workflow:
         InvalidWorkflow: no workflow is in it, it is too large, or it cannot be read.
     """
     embedded = read_container(source)
-    text = embedded.workflow if embedded.workflow is not None else embedded.prompt
-    if text is None:
+    texts = [text for text in (embedded.workflow, embedded.prompt) if text is not None]
+    if not texts:
         raise InvalidWorkflow(f"the {embedded.container} file carries no workflow and no prompt")
+    for text in texts[:-1]:
+        with contextlib.suppress(InvalidWorkflow):  # the next text tells the same in the other form
+            return _read_text(text, embedded.container)
+    return _read_text(texts[-1], embedded.container)
+
+
+def _read_text(text: bytes, container: str) -> Workflow:
+    return _read_document(_parse(text), container)
+
+
+def _parse(text: bytes | str) -> Json:
     try:
-        document = parse_json(text, limit=MAX_BYTES)
+        return parse_json(text, limit=MAX_BYTES)
     except DecodeError as fault:
         raise InvalidWorkflow(f"workflow: {fault.message}") from fault
-    return _read_document(document, embedded.container)
 
 
 def _read_document(document: Json, container: str) -> Workflow:
@@ -66,23 +76,15 @@ def _read_document(document: Json, container: str) -> Workflow:
         if not isinstance(document, dict):
             break
         if isinstance(document.get("nodes"), list):
-            nodes = read_graph(document, Budget(MAX_NODES))
+            nodes = read_graph(document, Budget())
             hints = read_hints(document.get("models"))
             return Workflow(format="ui", nodes=nodes, hints=hints, container=container)
         if _is_prompt(document):
             return Workflow(format="api", nodes=_read_prompt(document), container=container)
         document = next((document[key] for key in ("workflow", "prompt", "output") if key in document), None)
-        if isinstance(document, str):
-            document = _parse_inner(document)
+        if isinstance(document, str):  # a workflow that a tool saved as text inside JSON
+            document = _parse(document)
     raise InvalidWorkflow("the JSON is neither a saved workflow (nodes) nor a prompt (class_type, inputs)")
-
-
-def _parse_inner(text: str) -> Json:
-    """A workflow that a tool saved as text inside JSON."""
-    try:
-        return parse_json(text, limit=MAX_BYTES)
-    except DecodeError as fault:
-        raise InvalidWorkflow(f"workflow: {fault.message}") from fault
 
 
 def _unwrap_list(items: list[Json]) -> Json:
@@ -108,8 +110,7 @@ def _is_prompt(document: Mapping[str, Json]) -> bool:
 
 
 def _read_prompt(prompt: Mapping[str, Json]) -> list[Node]:
-    if len(prompt) > MAX_NODES:
-        raise InvalidWorkflow(f"the prompt has {len(prompt):,} nodes; the limit is {MAX_NODES:,}")
+    Budget().spend(len(prompt))
     nodes = []
     for node_id, entry in prompt.items():
         if not isinstance(entry, dict):

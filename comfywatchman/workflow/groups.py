@@ -8,36 +8,38 @@ matched: all of them when the numbers agree, else those that look like files, in
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
+from typing import Final
 
 from ..catalog import Json
+from .node import Budget, Node
 from .texts import is_model_file
-from .node import Node
 
-_MAX_NESTED = 8
+_MAX_NESTED: Final = 8
 
 
-def group_members(node: Node, groups: Mapping[str, Json], depth: int = 0) -> list[Node] | None:
-    """The nodes inside a group node with the instance's values; None when it is none."""
+def group_members(
+    node: Node, groups: Mapping[str, Json], budget: Budget, depth: int = 0
+) -> list[Node] | None:
+    """The nodes inside a group node with the instance's values; None when it is no group node.
+
+    Raises:
+        InvalidWorkflow: there are more of them than the budget allows.
+    """
     if not node.type.startswith(("workflow/", "workflow>")) or depth > _MAX_NESTED:
         return None
     group = groups.get(node.type[len("workflow/") :])
     sources = group.get("nodes") if isinstance(group, dict) else None
     if not isinstance(sources, list):
         return None
+    budget.spend(len(sources))
     members = [_member(node, at, source) for at, source in enumerate(sources) if isinstance(source, dict)]
-    filled = _fill([list(member.values) for member in members], list(node.values))
     opened: list[Node] = []
-    for member, values in zip(members, filled, strict=True):
-        whole = Node(
-            id=member.id,
-            type=member.type,
-            active=member.active,
-            values=values,
-            names=member.names,
-            hints=member.hints,
-            sockets=member.sockets,
-        )
-        opened += group_members(whole, groups, depth + 1) or [whole]
+    for member, values in zip(members, _fill(members, node.values), strict=True):
+        whole = replace(member, values=values)
+        inner = group_members(whole, groups, budget, depth + 1)
+        opened += [whole] if inner is None else inner
     return opened
 
 
@@ -53,16 +55,15 @@ def _member(node: Node, at: int, source: Mapping[str, Json]) -> Node:
     )
 
 
-def _fill(inner: list[list[Json]], given: Sequence[Json]) -> list[list[Json]]:
+def _fill(members: Sequence[Node], given: Sequence[Json]) -> list[list[Json]]:
     """The inner nodes' values with the instance's in their places."""
+    inner = [list(member.values) for member in members]
     if sum(map(len, inner)) == len(given):
         values = iter(given)
-        return [[next(values) for _ in own] for own in inner]
+        return [list(islice(values, len(own))) for own in inner]
     files = [value for value in given if is_model_file(value)]
-    places = [
-        (row, at) for row, own in enumerate(inner) for at, value in enumerate(own) if is_model_file(value)
-    ]
+    places = [(own, at) for own in inner for at, value in enumerate(own) if is_model_file(value)]
     if len(files) == len(places):
-        for (row, at), value in zip(places, files, strict=True):
-            inner[row][at] = value
+        for (own, at), value in zip(places, files, strict=True):
+            own[at] = value
     return inner

@@ -9,7 +9,8 @@
     clip_vision|text_encoders   a file of the first, which the others serve too
     =diffusers               any text is a name there, with or without an extension
     ~SEEDVR2  ~              a file the node brings itself: told, never searched
-    <lora>                   text in which the node reads <lora:NAME:weight>
+    <lora>                   text in which the node reads <lora:NAME:weight> and embedding:NAME
+    <embedding>              text in which it reads embedding:NAME
     #                        how many of the numbered inputs count
     ?                        a switch: false, "Off" or "None" takes its input (all, without *) out
     -                        no model, whatever it looks like
@@ -36,14 +37,15 @@ Rows = Mapping[str, Mapping[str, str]]
 _KEY: Final = re.compile(r"(?P<name>.*?)(?:@(?P<position>\d+)(?:\+(?P<stride>\d+))?)?\Z", re.DOTALL)
 _NUMBER: Final = re.compile(r"\d+")
 _PLACED_ELSEWHERE: Final = re.compile(r"(DisTorch\d?)?MultiGPU\Z")
-_ROLES: Final = {"<lora>": "tags", "#": "count", "?": "switch", "-": "ignored"}
+_WIDGETS: Final = ("INT", "FLOAT", "STRING", "BOOLEAN", "COMBO")
+_ROLES: Final = {"<lora>": "tags", "<embedding>": "embeddings", "#": "count", "?": "switch", "-": "ignored"}
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
     """One input of a node type, or a run of numbered ones, and what its text means.
 
-    `role` is file, text (any text is a name), fetched, tags, count, switch or ignored.
+    `role` is file, text (any text is a name), fetched, tags, embeddings, count, switch or ignored.
     """
 
     name: str
@@ -51,6 +53,16 @@ class Slot:
     folders: tuple[str, ...] = ()
     position: int | None = None
     stride: int | None = None
+
+    @property
+    def names_files(self) -> bool:
+        """Whether a whole text is the name of a file here."""
+        return self.role in ("file", "text", "fetched")
+
+    @property
+    def takes_any_text(self) -> bool:
+        """Whether a name needs no extension here."""
+        return self.role in ("text", "fetched")
 
     def number_of(self, name: str) -> int | None:
         """The number in the place of `*`, if the name is one of this slot's."""
@@ -87,10 +99,23 @@ class Row:
         """The slot of an input."""
         return next((slot for slot in self.slots if slot.matches(name)), None)
 
-    def only_files(self) -> Slot | None:
-        """The slot for a file whose input is not known: there is one if all files share a folder."""
-        files = [slot for slot in self.slots if slot.role in ("file", "fetched", "text")]
+    def slot_for(self, name: str | None, *, looks_like_file: bool) -> Slot | None:
+        """The slot of a value, also of one at no known input: `*`, or the only folder of this node."""
+        found = self.slot(name) if name is not None else None
+        if found is not None:
+            return found
+        if self.others is not None:
+            return self.others if looks_like_file or not self.others.names_files else None
+        return self._only_files() if looks_like_file else None
+
+    def _only_files(self) -> Slot | None:
+        files = [slot for slot in self.slots if slot.names_files]
         return files[0] if files and len({slot.folders for slot in files}) == 1 else None
+
+    @property
+    def has_switches(self) -> bool:
+        """Whether some input takes others out."""
+        return any(slot.role in ("switch", "count") for slot in self.slots)
 
 
 class Loaders:
@@ -106,6 +131,10 @@ class Loaders:
 
     def __contains__(self, node_type: str) -> bool:
         return self._find(node_type) is not None
+
+    def node_types(self) -> Iterator[str]:
+        """All node types in it."""
+        return iter(self._rows)
 
     def row(self, node_type: str) -> Row | None:
         """What is known of a node type."""
@@ -191,9 +220,8 @@ def _widgets(info: Json) -> Iterator[tuple[str, Json, Mapping[str, Json]]]:
         for name, spec in entries.items() if isinstance(entries, dict) else ():
             if isinstance(spec, list) and spec:
                 options = spec[1] if len(spec) > 1 and isinstance(spec[1], dict) else {}
-                if isinstance(spec[0], list) or spec[0] in ("INT", "FLOAT", "STRING", "BOOLEAN", "COMBO"):
-                    if not options.get("forceInput"):
-                        yield name, spec[0], options
+                if (isinstance(spec[0], list) or spec[0] in _WIDGETS) and not options.get("forceInput"):
+                    yield name, spec[0], options
 
 
 def _folder_of(choices: Sequence[Json], known: Mapping[str, frozenset[str]]) -> str | None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 
-from ..catalog import Json
+from ..catalog import Json, canonical_folder
 from ..digest import Digest, parse_digest
-from ..errors import InvalidDigest
+from ..errors import InvalidDigest, InvalidWorkflow
 
-NOTHING: Final[Mapping[str, Json]] = {}
+MAX_NODES: Final = 100_000
+_MAX_HINTS: Final = 256  # of one node; the most seen is 11
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,10 +29,10 @@ class Hint:
 class Node:
     """One node that takes part.
 
-    `values` are the saved widget values in their order, `names` their names where the file tells them
-    (both empty when all is known by name); `named` are values by input name, and beat the saved ones.
-    `fed` are the inputs whose saved value does not count, because a link brings another. `takes` and
-    `gives` are the types of the sockets, as far as the file tells them.
+    `values` are the saved widget values in their order, `names` their names as far as the file tells
+    them (both empty when all is known by name); `named` are values by input name, and beat the saved
+    ones. `fed` are the inputs whose saved value does not count, because a link brings another. `takes`
+    and `gives` are the types of the sockets, as far as the file tells them.
     """
 
     id: str
@@ -54,16 +56,29 @@ class Node:
         return _types(self.sockets.get("outputs"))
 
 
-def _types(sockets: Json) -> frozenset[str]:
-    entries = (entry for entry in sockets if isinstance(entry, dict)) if isinstance(sockets, list) else ()
-    return frozenset(kind for entry in entries if isinstance(kind := entry.get("type"), str))
+@dataclass(slots=True)
+class Budget:
+    """How many nodes may still be opened: instances of instances multiply."""
+
+    left: int = MAX_NODES
+
+    def spend(self, nodes: int = 1) -> None:
+        """Take some.
+
+        Raises:
+            InvalidWorkflow: none is left.
+        """
+        self.left -= nodes
+        if self.left < 0:
+            raise InvalidWorkflow(f"the workflow opens to more than {MAX_NODES:,} nodes")
 
 
 def read_hints(entries: Json) -> list[Hint]:
     """The usable entries of `models`; anything else in there is passed over."""
     if not isinstance(entries, list):
         return []
-    return [hint for entry in entries if isinstance(entry, dict) and (hint := _read_hint(entry))]
+    given = islice(entries, _MAX_HINTS)
+    return [hint for entry in given if isinstance(entry, dict) and (hint := _read_hint(entry))]
 
 
 def _read_hint(entry: Mapping[str, Json]) -> Hint | None:
@@ -73,9 +88,14 @@ def _read_hint(entry: Mapping[str, Json]) -> Hint | None:
     return Hint(
         name=name,
         url=url if isinstance(url, str) and url else None,
-        folder=folder if isinstance(folder, str) and folder else None,
+        folder=_read_folder(folder) if isinstance(folder, str) and folder else None,
         digest=_read_digest(entry.get("hash"), entry.get("hash_type")),
     )
+
+
+def _read_folder(directory: str) -> str:
+    """The folder of `directory`, which may go on with a sub-folder ("loras/sdxl")."""
+    return canonical_folder(directory.replace("\\", "/").removeprefix("models/").partition("/")[0])
 
 
 def _read_digest(value: Json, kind: Json) -> Digest | None:
@@ -85,3 +105,8 @@ def _read_digest(value: Json, kind: Json) -> Digest | None:
         return parse_digest(f"{kind}:{value}" if isinstance(kind, str) and ":" not in value else value)
     except InvalidDigest:
         return None  # a hint that cannot be used is no fault of the workflow
+
+
+def _types(sockets: Json) -> frozenset[str]:
+    entries = (entry for entry in sockets if isinstance(entry, dict)) if isinstance(sockets, list) else ()
+    return frozenset(kind for entry in entries if isinstance(kind := entry.get("type"), str))

@@ -1,31 +1,32 @@
-"""The places in one node that may name a file: its values brought together with its table row.
+"""The places in one node that may name a file: its values brought together with its row of the table.
 
 What is saved is a list of values, sometimes with names, and a few values that links or the hosts of
-subgraphs bring instead. Here they become (input name, value, position) and then Places.
+subgraphs bring instead. Here they become named values, and these become places.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from ..catalog import Json
 from .loaders import Loaders, Row, Slot
 from .node import Node
-from .rules import guess_folder, lora_tags_in, meaning, names_no_models, words_of
-from .texts import find_embeddings, find_lora_tags, is_address, is_model_file
+from .rules import brings_its_files, guess_folder, meaning, names_no_models, reads_lora_tags, words_of
+from .texts import find_embeddings, find_lora_tags, is_address, is_model_file, may_name_files
 
 _CONTROLS: Final = frozenset({"fixed", "increment", "decrement", "randomize"})
 _OFF: Final = frozenset({"off", "none", "false", "disable", "disabled"})
 _NO_FILE: Final = frozenset({"", "none", "[none]", "off", "undefined", "null", "disabled"})
-_FILE_KEYS: Final = ("lora", "lora_name", "name", "model", "model_name", "file", "ckpt_name", "ckpt", "value")
+_FILE_KEYS: Final = frozenset({"lora", "lora_name", "name", "file", "model", "model_name"})
+_SWITCH_KEYS: Final = ("on", "active", "enabled")
 _MAX_NESTED: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A text that names a file. No folders: nobody can say which; `fetched`: the node brings it."""
+    """A text that names a file. No folders: nobody can say which. `fetched`: the node brings the file."""
 
     input_name: str
     text: str
@@ -34,56 +35,68 @@ class Place:
     fetched: bool = False
 
 
-@dataclass(slots=True)
-class Value:
-    """One widget's value; `at` is its position where the file has only a list."""
+@dataclass(frozen=True, slots=True)
+class _Value:
+    """One widget's value; `off` when the word Off stands right before it in the list."""
 
     name: str | None
     json: Json
-    at: int | None = None
+    off: bool = False
 
 
-def find_places(node: Node, loaders: Loaders) -> list[Place]:
+@dataclass(frozen=True, slots=True)
+class _Switches:
+    """What a node's own switches leave on: how many numbered inputs, and which not."""
+
+    all_off: bool = False
+    limit: int | None = None
+    off: frozenset[int] = frozenset()
+
+    def leave_on(self, slot: Slot, value: _Value) -> bool:
+        """Whether a value counts."""
+        number = slot.number_of(value.name) if value.name is not None else None
+        counts = number is None or (number not in self.off and (self.limit is None or number <= self.limit))
+        return counts and not self.all_off and not value.off
+
+
+def find_places(node: Node, loaders: Loaders) -> Iterator[Place]:
     """Every place in a node that names a file, in the order of its values."""
     row = loaders.row(node.type)
-    if row is None and not _may_name(node):
-        return []
-    values = _pair(node, row)
     if row is None:
-        return [] if names_no_models(node.type) else list(_guess(node, values, ()))
-    claimed: list[Value] = []
-    places = list(_claim(row, values, claimed))
-    rest = [value for value in values if not any(value is one for one in claimed)]
-    places += _rest(node, row, rest, values)
-    return places
+        if _may_name(node) and not names_no_models(node.type):
+            values = _pair(node, None)
+            alone = sum(is_model_file(value.json) for value in values) == 1
+            for value in values:
+                yield from _guess(node, value, alone=alone)
+        return
+    values = _pair(node, row)
+    switches = _read_switches(row, values)
+    for value in values:
+        slot = row.slot_for(value.name, looks_like_file=_nests(value.json) or is_model_file(value.json))
+        if slot is not None:
+            yield from _read(slot, value, active=switches.leave_on(slot, value))
+        elif row.others is None:
+            yield from _guess(node, value, alone=False)
 
 
 def _may_name(node: Node) -> bool:
-    """A quick look: whether any value of a node could name a file."""
-    for items in (node.values, node.named.values()):
-        for value in items:
-            if isinstance(value, str):
-                if "." in value or ":" in value:
-                    return True
-            elif isinstance(value, dict | list):
-                return True
-    return False
+    return any(map(may_name_files, node.values)) or any(map(may_name_files, node.named.values()))
 
 
-# ── pairing values with names ──
+# ── values and their names ──
 
 
-def _pair(node: Node, row: Row | None) -> list[Value]:
+def _pair(node: Node, row: Row | None) -> list[_Value]:
+    saved = node.values
     names = _names(node, row)
     values = [
-        Value(name, value, at)
-        for at, (name, value) in enumerate(zip(names, node.values, strict=True))
-        if name is None or (name not in node.fed and name not in node.named)
+        _Value(name, value, at > 0 and saved[at - 1] in ("Off", "off"))
+        for at, (name, value) in enumerate(zip(names, saved, strict=True))
+        if name is None or name not in node.fed
     ]
-    for name in node.fed:
-        if name not in names:
-            _drop_stale(name, values, row)
-    values += [Value(name, value) for name, value in node.named.items()]
+    for name in node.fed.difference(name for name in names if name is not None):
+        _drop_stale(name, values)
+    values += [_Value(name, value) for name, value in node.named.items()]
     return values
 
 
@@ -93,13 +106,12 @@ def _names(node: Node, row: Row | None) -> Sequence[str | None]:
     if len(node.names) == length:
         return node.names
     names = _align(node.names, node.values)
-    if names is not None:
-        return names
-    found: list[str | None] = [None] * length
-    for slot in row.slots if row is not None else ():
-        for at, name in slot.positions(length):
-            found[at] = name
-    return found
+    if names is None:
+        names = [None] * length
+        for slot in row.slots if row is not None else ():
+            for at, name in slot.positions(length):
+                names[at] = name
+    return names
 
 
 def _align(names: Sequence[str], values: Sequence[Json]) -> list[str | None] | None:
@@ -118,39 +130,23 @@ def _align(names: Sequence[str], values: Sequence[Json]) -> list[str | None] | N
     return found if next(left, None) is None else None
 
 
-def _drop_stale(name: str, values: list[Value], row: Row | None) -> None:
-    """Take out the saved value of an input that a link feeds, where only its kind tells which it is."""
-    if row is not None and (slot := row.slot(name)) is not None and slot.position is not None:
+def _drop_stale(name: str, values: list[_Value]) -> None:
+    """Take out the saved value of an input that is fed, where only its look can tell which it is."""
+    if meaning(words_of(name)) is None:
         return
-    stale = next((value for value in values if value.name is None and is_model_file(value.json)), None)
-    if stale is not None and meaning(words_of(name)) is not None:
-        values.remove(stale)
+    for at, value in enumerate(values):
+        if value.name is None and is_model_file(value.json):
+            del values[at]
+            return
 
 
 # ── a node that the table knows ──
 
 
-def _claim(row: Row, values: Sequence[Value], claimed: list[Value]) -> Iterator[Place]:
-    limit, dead, dead_numbers = _switches(row, values)
-    for value in values:
-        slot = row.slot(value.name) if value.name is not None else None
-        if slot is None or slot.role in ("count", "switch"):
-            continue
-        if slot.role == "file" and isinstance(value.json, str) and not is_model_file(value.json):
-            continue
-        claimed.append(value)
-        number = slot.number_of(value.name) if value.name is not None else None
-        active = not dead and number not in dead_numbers and not _is_off(value, values)
-        if number is not None and limit is not None:
-            active = active and number <= limit
-        yield from _read(slot, value, active=active)
-
-
-def _switches(row: Row, values: Sequence[Value]) -> tuple[int | None, bool, set[int]]:
-    """How many numbered inputs count, whether all are off, and which numbers are."""
-    limit: int | None = None
-    dead = False
-    numbers: set[int] = set()
+def _read_switches(row: Row, values: Sequence[_Value]) -> _Switches:
+    if not row.has_switches:
+        return _Switches(all_off=False)
+    all_off, limit, off = False, None, set()
     for value in values:
         slot = row.slot(value.name) if value.name is not None else None
         if slot is None or value.name is None:
@@ -159,125 +155,75 @@ def _switches(row: Row, values: Sequence[Value]) -> tuple[int | None, bool, set[
             limit = value.json
         elif slot.role == "switch" and _says_off(value.json):
             number = slot.number_of(value.name)
-            if number is None:
-                dead = True
-            else:
-                numbers.add(number)
-    return limit, dead, numbers
+            all_off = all_off or number is None
+            off.add(number or 0)
+    return _Switches(all_off, limit, frozenset(off))
 
 
 def _says_off(value: Json) -> bool:
     return value is False or (isinstance(value, str) and value.lower() in _OFF)
 
 
-def _is_off(value: Value, values: Sequence[Value]) -> bool:
-    """Whether the value right before is the word Off: the stacks of Comfyroll and their kin."""
-    if value.at is None:
-        return False
-    before = next((one for one in values if one.at == value.at - 1), None)
-    return before is not None and before.json in ("Off", "off")
+def _read(slot: Slot, value: _Value, *, active: bool) -> Iterator[Place]:
+    nested = _nests(value.json)
+    for name, text, on in _texts(value.json, value.name or slot.name):
+        if slot.role == "tags":
+            yield from _read_tags(name, text, loras=True, active=active and on)
+        elif slot.role == "embeddings":
+            yield from _read_tags(name, text, loras=False, active=active and on)
+        elif slot.names_files and (
+            is_model_file(text) or (slot.takes_any_text and _is_name(name if nested else None, text))
+        ):
+            fetched = slot.role == "fetched" or is_address(text)
+            yield Place(name, text, slot.folders, active and on, fetched=fetched)
 
 
-def _read(slot: Slot, value: Value, *, active: bool) -> Iterator[Place]:
-    name = value.name or slot.name
-    if isinstance(value.json, dict | list):
-        yield from _nested(value.json, name, slot.folders, slot=slot, active=active)
-        return
-    if not isinstance(value.json, str) or slot.role == "ignored":
-        return
-    text = value.json
-    if slot.role == "tags":
-        yield from _tags(name, text, lora=True, active=active)
-    elif slot.role == "fetched":
-        if text.strip().lower() not in _NO_FILE:
-            yield Place(name, text, slot.folders, active, fetched=True)
-    elif is_model_file(text) or text.strip().lower() not in _NO_FILE:
-        yield Place(name, text, slot.folders, active, fetched=is_address(text))
+def _is_name(key: str | None, text: str) -> bool:
+    """Whether a text without an extension is a name; inside a structure its key must say so."""
+    return (key is None or key in _FILE_KEYS) and text.strip().lower() not in _NO_FILE
 
 
-def _rest(node: Node, row: Row, rest: Sequence[Value], values: Sequence[Value]) -> Iterator[Place]:
-    """Values at no known input: one folder for all its files leaves no doubt; else the general rules."""
-    only = row.others or row.only_files()
-    for value in rest:
-        active = not _is_off(value, values)
-        if only is not None and (is_model_file(value.json) or row.others is not None and _nests(value.json)):
-            yield from _read(only, value, active=active)
-        elif row.others is None:
-            yield from _guess(node, [value], (), all_values=values)
+# ── a node that nobody has told of ──
+
+
+def _guess(node: Node, value: _Value, *, alone: bool) -> Iterator[Place]:
+    nested = _nests(value.json)
+    for name, text, on in _texts(value.json, value.name or ""):
+        active = on and not value.off
+        if is_model_file(text):
+            folder = guess_folder(node, name, alone=alone)
+            fetched = brings_its_files(node.type) or is_address(text)
+            yield Place(name, text, () if folder is None else (folder,), active, fetched=fetched)
+        elif not nested:
+            yield from _read_tags(name, text, loras=reads_lora_tags(node.type), active=active)
+
+
+def _read_tags(name: str, text: str, *, loras: bool, active: bool) -> Iterator[Place]:
+    for embedding in find_embeddings(text):
+        yield Place(name, embedding, ("embeddings",), active)
+    if loras:
+        for tag in find_lora_tags(text):
+            yield Place(name, tag, ("loras",), active)
+
+
+# ── structured values: {"on": false, "lora": "x.safetensors", "strength": 1}, and lists of such ──
 
 
 def _nests(value: Json) -> bool:
     return isinstance(value, dict | list)
 
 
-# ── a node that nobody has told of ──
-
-
-def _guess(
-    node: Node,
-    values: Sequence[Value],
-    folders: tuple[str, ...],
-    all_values: Sequence[Value] = (),
-) -> Iterator[Place]:
-    fetched = "download" in node.type.lower()
-    for value in values:
-        active = not _is_off(value, all_values or values)
-        if isinstance(value.json, dict | list):
-            yield from _nested(value.json, value.name or "", folders, node=node, active=active)
-        elif is_model_file(value.json):
-            folder = guess_folder(node, value.name)
-            placed = (folder,) if folder is not None else folders
-            bring = fetched or is_address(value.json)
-            yield Place(value.name or "", value.json, placed, active, fetched=bring)
-        elif isinstance(value.json, str):
-            yield from _tags(value.name or "", value.json, lora=lora_tags_in(node.type), active=active)
-
-
-def _tags(name: str, text: str, *, lora: bool, active: bool) -> Iterator[Place]:
-    for embedding in find_embeddings(text):
-        yield Place(name, embedding, ("embeddings",), active)
-    if lora:
-        for tag in find_lora_tags(text):
-            yield Place(name, tag, ("loras",), active)
-
-
-# ── dicts and lists in values ──
-
-
-def _nested(
-    value: Json,
-    name: str,
-    folders: tuple[str, ...],
-    *,
-    slot: Slot | None = None,
-    node: Node | None = None,
-    active: bool = True,
-    depth: int = 0,
-) -> Iterator[Place]:
-    """Files inside a structured value: {"on": false, "lora": "x.safetensors"}, lists of such."""
-    if depth > _MAX_NESTED:
+def _texts(value: Json, name: str, depth: int = 0) -> Iterator[tuple[str, str, bool]]:
+    """(name, text, whether it is switched on) of every text in a value."""
+    if isinstance(value, str):
+        yield name, value, True
+    elif depth >= _MAX_NESTED:
         return
-    if isinstance(value, dict):
-        active = active and value.get("on") is not False and value.get("active") is not False
-        active = active and value.get("enabled") is not False
-    pairs: Iterable[tuple[str, Json]] = (
-        value.items()
-        if isinstance(value, dict)
-        else ((name, item) for item in value)
-        if isinstance(value, list)
-        else ()
-    )
-    for key, item in pairs:
-        if isinstance(item, dict | list):
-            yield from _nested(item, key, folders, slot=slot, node=node, active=active, depth=depth + 1)
-        elif isinstance(item, str) and _names_file(key, item, slot):
-            guess = guess_folder(node, key) if slot is None and node is not None else None
-            yield Place(key, item, (guess,) if guess else folders, active, fetched=is_address(item))
-
-
-def _names_file(key: str, text: str, slot: Slot | None) -> bool:
-    """Whether a text inside a structure names a file; a list of names may leave out the extension."""
-    if is_model_file(text):
-        return True
-    named = slot is not None and slot.role == "text" and key in _FILE_KEYS
-    return named and text.strip().lower() not in _NO_FILE
+    elif isinstance(value, dict):
+        on = not any(value.get(key) is False for key in _SWITCH_KEYS)
+        for key, item in value.items():
+            for inner, text, inner_on in _texts(item, key, depth + 1):
+                yield inner, text, on and inner_on
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item, name, depth + 1)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
-from ..catalog import Json, base_name, canonical_folder
+from ..catalog import Json, base_name
 from ..digest import Digest
 from .document import Workflow
 from .loaders import Loaders
@@ -73,21 +75,22 @@ def find_references(workflow: Workflow, loaders: Loaders) -> Survey:
     """The places in a workflow that name files, in the order of its nodes.
 
     Metadata never adds a place. It gives URL and digest to a place whose name is the very same, and the
-    folder to one that nothing else can place.
+    folder to one that nothing else can place. Nodes that do not run are not among the unknown ones.
     """
-    pool = _Pool(workflow)
+    everywhere = _index((*workflow.hints, *(hint for node in workflow.nodes for hint in node.hints)))
     references: list[Reference] = []
     fetched: list[Reference] = []
-    unknown: dict[str, list[str]] = {}
+    unknown: dict[str, dict[str, None]] = {}
     for node in workflow.nodes:
+        own = _index(node.hints) if node.hints else {}
         for place in find_places(node, loaders):
-            reference = _make_reference(node, place, pool.find(node, place))
+            reference = _make_reference(node, place, _find_hint(place, own, everywhere))
             if place.fetched:
                 fetched.append(reference)
             elif reference.folder:
                 references.append(reference)
-            elif node.id not in (ids := unknown.setdefault(node.type, [])):
-                ids.append(node.id)
+            elif reference.active:
+                unknown.setdefault(node.type, {})[node.id] = None
     return Survey(
         references=tuple(references),
         self_fetched=tuple(fetched),
@@ -98,7 +101,7 @@ def find_references(workflow: Workflow, loaders: Loaders) -> Survey:
 def _make_reference(node: Node, place: Place, hint: Hint | None) -> Reference:
     folders = place.folders
     if not folders and hint is not None and hint.folder is not None:
-        folders = (canonical_folder(hint.folder.partition("/")[0]),)
+        folders = (hint.folder,)
     return Reference(
         node_id=node.id,
         node_type=node.type,
@@ -112,36 +115,34 @@ def _make_reference(node: Node, place: Place, hint: Hint | None) -> Reference:
     )
 
 
-class _Pool:
-    """All hints of a workflow by the base name of their file, made when first asked."""
+# ── hints: which entry of the metadata speaks of just this file ──
 
-    def __init__(self, workflow: Workflow) -> None:
-        self._workflow = workflow
-        self._by_name: dict[str, list[Hint]] | None = None
+_ANY: Final = "*"
+_Index = dict[tuple[str, str | None], Hint]  # by the file's base name in lower case, and the folder
 
-    def find(self, node: Node, place: Place) -> Hint | None:
-        """The hint for just this file: the node's own first, then one anywhere for the same folder."""
-        wanted = _key(place.text)
-        own = [hint for hint in node.hints if _key(hint.name) == wanted]
-        others = self._all().get(wanted, ())
-        fitting = (hint for hint in (*own, *others) if _fits(hint, place))
-        return next(fitting, own[0] if own else None)
 
-    def _all(self) -> dict[str, list[Hint]]:
-        if self._by_name is None:
-            self._by_name = {}
-            nodes = (hint for node in self._workflow.nodes for hint in node.hints)
-            for hint in (*self._workflow.hints, *nodes):
-                self._by_name.setdefault(_key(hint.name), []).append(hint)
-        return self._by_name
+def _index(hints: Iterable[Hint]) -> _Index:
+    index: _Index = {}
+    for hint in hints:
+        key = _key(hint.name)
+        index.setdefault((key, hint.folder), hint)
+        index.setdefault((key, _ANY), hint)
+    return index
+
+
+def _find_hint(place: Place, own: _Index, everywhere: _Index) -> Hint | None:
+    """The node's own entry first, then one anywhere in the file, for the folder of the place.
+
+    Only the node's own may name another folder: people copy those by hand.
+    """
+    key = _key(place.text)
+    wanted = (*place.folders, None) if place.folders else (_ANY,)
+    for index in (own, everywhere):
+        for folder in wanted:
+            if (hint := index.get((key, folder))) is not None:
+                return hint
+    return own.get((key, _ANY))
 
 
 def _key(name: str) -> str:
     return base_name(name.strip()).lower()
-
-
-def _fits(hint: Hint, place: Place) -> bool:
-    """Whether a hint speaks of the folder that the place loads from."""
-    if hint.folder is None or not place.folders:
-        return True
-    return canonical_folder(hint.folder.replace("\\", "/").partition("/")[0]) in place.folders

@@ -94,17 +94,33 @@ _BY_OUTPUT: Final = {
 }
 _WORDS: Final = re.compile(r"[A-Z]?[a-z]+\d*|[A-Z]+(?![a-z])\d*|\d+")
 _ODD_CASE: Final = (("LoRA", "Lora"), ("DiT", "Dit"), ("LyCORIS", "Lycoris"))
+_MAX_NAME: Final = 200
+_FETCHERS: Final = ("download", "preprocessor", " vfi")
 _NUMBERED: Final = frozenset({"t5", "sam2", "sam3"})  # other models than the word without its number
-_TEXT_GIVERS: Final = frozenset("primitive string text literal constant prompt reroute multiline".split())
+_TEXT_GIVERS: Final = frozenset(
+    {"primitive", "string", "text", "literal", "constant", "prompt", "reroute", "multiline"}
+)
 _NO_LOADERS: Final = frozenset(
-    "save saver show preview display note print debug view markdown export".split()
+    {"save", "saver", "show", "preview", "display", "note", "print", "debug", "view", "markdown", "export"}
 )
 _PLAIN_TEXT: Final = frozenset(
-    "text string multiline primitive regex replace concat concatenate join".split()
+    {"text", "string", "multiline", "primitive", "regex", "replace", "concat", "concatenate", "join"}
 )
-_TAG_READERS: Final = frozenset("wildcard wildcards detailer lora loras".split())
+_TAG_READERS: Final = frozenset({"wildcard", "wildcards", "detailer", "lora", "loras"})
 _LOADERS: Final = frozenset(
-    "load loader loaders select selector stack stacker list names apply provider".split()
+    {
+        "load",
+        "loader",
+        "loaders",
+        "select",
+        "selector",
+        "stack",
+        "stacker",
+        "list",
+        "names",
+        "apply",
+        "provider",
+    }
 )
 
 
@@ -114,6 +130,7 @@ def words_of(name: str) -> list[str]:
     >>> words_of("DualCLIPLoaderGGUF"), words_of("base_ckpt_name2")
     (['dual', 'clip', 'loader', 'gguf'], ['base', 'ckpt', 'name'])
     """
+    name = name[:_MAX_NAME]
     for odd, plain in _ODD_CASE:
         name = name.replace(odd, plain)
     return [word for match in _WORDS.findall(name) if (word := _bare(match.lower()))]
@@ -135,16 +152,18 @@ def meaning(words: Iterable[str]) -> str | None:
     return folders.pop() if len(folders) == 1 else None
 
 
-def guess_folder(node: Node, input_name: str | None) -> str | None:
-    """The folder for an input of a node that no table knows; None when it is not clear."""
+def guess_folder(node: Node, input_name: str, *, alone: bool) -> str | None:
+    """The folder for an input of a node that no table knows; None when it is not clear.
+
+    `alone`: it is the only file that the node names, so that what the node gives comes from it.
+    """
     kind = words_of(node.type)
-    if input_name is not None:
-        by_name = meaning(words_of(input_name))
-        if by_name == "text_encoders" and "vision" in kind:
-            return "clip_vision"
-        if by_name is not None:
-            return by_name
-    return meaning(kind) or _folder_by_outputs(node.takes, node.gives)
+    by_name = meaning(words_of(input_name))
+    if by_name == "text_encoders" and "vision" in kind:
+        return "clip_vision"
+    if by_name is not None:
+        return by_name
+    return meaning(kind) or (_folder_by_outputs(node.takes, node.gives) if alone else None)
 
 
 def _folder_by_outputs(takes: frozenset[str], gives: frozenset[str]) -> str | None:
@@ -166,7 +185,7 @@ def names_no_models(node_type: str) -> bool:
     return bool(kind & _NO_LOADERS) or bool(kind & _PLAIN_TEXT and not kind & {"encode", "encoder"})
 
 
-def lora_tags_in(node_type: str) -> bool:
+def reads_lora_tags(node_type: str) -> bool:
     """Whether a node of this type reads <lora:NAME:weight> in its text."""
     return bool(_TAG_READERS.intersection(words_of(node_type)))
 
@@ -174,3 +193,8 @@ def lora_tags_in(node_type: str) -> bool:
 def gives_text(node_type: str) -> bool:
     """Whether a node's own text is what it gives to others: a primitive, a literal, a text box."""
     return bool(_TEXT_GIVERS.intersection(words_of(node_type)))
+
+
+def brings_its_files(node_type: str) -> bool:
+    """Whether a node fetches its files itself: DownloadAndLoad…, controlnet_aux's preprocessors, … VFI."""
+    return any(word in node_type[:_MAX_NAME].lower() for word in _FETCHERS)

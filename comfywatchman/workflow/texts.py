@@ -9,24 +9,40 @@ from typing import Final, TypeGuard
 from ..catalog import Json
 
 MODEL_EXTENSIONS: Final = frozenset(
-    "safetensors sft ckpt pt pt2 pth bin gguf onnx pkl torchscript patch task".split()
+    (
+        "safetensors",
+        "sft",
+        "ckpt",
+        "pt",
+        "pt2",
+        "pth",
+        "bin",
+        "gguf",
+        "onnx",
+        "pkl",
+        "torchscript",
+        "patch",
+        "task",
+    )
 )
 _MAX_NAME: Final = 400
-_EMBEDDING: Final = re.compile(r"embedding:\s?([^\s,;:()\[\]{}<>|\"']+)", re.IGNORECASE)
-_LORA_TAG: Final = re.compile(r"<lora:([^:<>\n]+)(?::[^<>\n]*)?>", re.IGNORECASE)
+_EMBEDDING: Final = re.compile(r"embedding:\s?([^\s,;:()\[\]{}<>|\"']+)")
+_LORA_TAG: Final = re.compile(r"<lora:([^:<>\n]+)(?::[^<>\n]*)?>")
 
 
 def is_model_file(value: Json) -> TypeGuard[str]:
     """Whether a value is the name of a model file by its extension, in any case."""
-    if not isinstance(value, str):
+    if not isinstance(value, str) or len(value) > _MAX_NAME:
         return False
     dot = value.rfind(".")
-    return (
-        dot > 0
-        and value[dot + 1 :].lower() in MODEL_EXTENSIONS
-        and len(value) <= _MAX_NAME
-        and "\n" not in value
-    )
+    return dot > 0 and value[dot + 1 :].rstrip().lower() in MODEL_EXTENSIONS and "\n" not in value
+
+
+def may_name_files(value: Json) -> bool:
+    """A quick look: whether a value could name a file, by itself, in a tag, or somewhere inside."""
+    if isinstance(value, str):
+        return is_model_file(value) or (":" in value and ("embedding:" in value or "<lora:" in value))
+    return isinstance(value, dict | list)
 
 
 def is_address(name: str) -> bool:
@@ -49,7 +65,7 @@ def find_embeddings(text: str) -> Iterator[str]:
     >>> list(find_embeddings("(embedding:bad/hands:1.2), embedding:EasyNegative.pt"))
     ['bad/hands', 'EasyNegative.pt']
     """
-    if "embedding:" in text.lower():
+    if "embedding:" in text:
         for name in _EMBEDDING.findall(text):
             cleaned = clean_name(name).rstrip("./")
             if cleaned:
@@ -62,7 +78,7 @@ def find_lora_tags(text: str) -> Iterator[str]:
     >>> list(find_lora_tags("girl <lora:style/ink_v2:0.8> <lora:add_detail:1:0.5>"))
     ['style/ink_v2', 'add_detail']
     """
-    if "<lora:" in text.lower():
+    if "<lora:" in text:
         for name in _LORA_TAG.findall(text):
             if name.strip():
                 yield clean_name(name)

@@ -23,7 +23,7 @@ QUICK = Limits(
     segment_from=32 << 10,
     mark=16 << 10,
     checkpoint=0.0,
-    stall=0.4,
+    stall=0.2,
     connect=2.0,
     least=2000,
     retries=2,
@@ -39,7 +39,10 @@ LANES = {"segments": 4}
 def safetensors(size: int = 200_000, seed: int = 1) -> bytes:
     """A well-formed safetensors file of about that size with random weights."""
     weights = random.Random(seed).randbytes(size)
-    header = {"__metadata__": {"seed": str(seed)}, "w": {"dtype": "U8", "shape": [size], "data_offsets": [0, size]}}
+    header = {
+        "__metadata__": {"seed": str(seed)},
+        "w": {"dtype": "U8", "shape": [size], "data_offsets": [0, size]},
+    }
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
     return len(text).to_bytes(8, "little") + text + weights
@@ -51,7 +54,13 @@ def sha256(data: bytes) -> Digest:
 
 def source(url: str, data: bytes, **changes: Any) -> RemoteFile:
     """The hub's record of a file."""
-    fields: dict[str, Any] = {"hub": "web", "name": NAME, "url": url, "size": len(data), "digests": (sha256(data),)}
+    fields: dict[str, Any] = {
+        "hub": "web",
+        "name": NAME,
+        "url": url,
+        "size": len(data),
+        "digests": (sha256(data),),
+    }
     return RemoteFile(**(fields | changes))
 
 

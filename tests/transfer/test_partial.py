@@ -1,0 +1,378 @@
+"""Partials: what survives, who may have it, and what a journal is believed."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from transfer.models import NAME, QUICK, safetensors, sha256, source
+
+from comfywatchman.decode import DecodeError
+from comfywatchman.errors import NoSpace, NotWritable, Refused, UnsafePath
+from comfywatchman.hasher import Hasher
+from comfywatchman.transfer.front import Damaged, Front
+from comfywatchman.transfer.journal import Identity, Journal, parse_journal
+from comfywatchman.transfer.partial import Partial, kept_bytes, sweep
+from comfywatchman.transfer.place import Place, disk_error
+
+DATA = safetensors(50_000)
+ONE = Identity.of(source("https://example.com/m?token=canary", DATA))
+OTHER = Identity.of(source("https://example.com/other", DATA))
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    with Place(tmp_path) as opened:
+        yield opened
+
+
+def leave(place: Place, count: int, identity: Identity = ONE) -> str:
+    """A partial of an earlier run that holds the first `count` bytes."""
+    partial = Partial.begin(place, NAME, identity)
+    partial.write(0, DATA[:count])
+    partial.note(size=len(DATA), validator='"1"', modified=None)
+    partial.checkpoint(((count, sha256(DATA[:count]).hex),))
+    partial.release()
+    return partial.name
+
+
+def names(place: Place) -> list[str]:
+    return sorted(place.names())
+
+
+def test_left_and_taken_over(place: Place) -> None:
+    """What one run leaves, the next takes over, bytes and validator."""
+    name = leave(place, 30_000)
+    assert kept_bytes(place, NAME, ONE) == 30_000
+    partial = Partial.begin(place, NAME, ONE)
+    assert (partial.name, partial.journal.done, partial.journal.validator) == (name, 30_000, '"1"')
+    assert b"canary" not in (place.folder / name.replace(".cwpart", ".cwjournal")).read_bytes()
+    partial.remove()
+    assert names(place) == []
+
+
+def test_nothing_worth_keeping(place: Place) -> None:
+    """A partial without a byte leaves nothing."""
+    Partial.begin(place, NAME, ONE).release()
+    assert names(place) == []
+
+
+def test_another_file_of_the_same_name(place: Place) -> None:
+    """A partial of other content is left alone."""
+    name = leave(place, 10_000, OTHER)
+    partial = Partial.begin(place, NAME, ONE)
+    assert partial.name != name
+    assert partial.journal.done == 0
+    partial.remove()
+    assert name in names(place)
+    assert kept_bytes(place, NAME, ONE) == 0
+
+
+def test_the_longest_wins(place: Place, tmp_path: Path) -> None:
+    """Of several partials of one file the longest goes on, the others go."""
+    held = [Partial.begin(place, NAME, ONE) for _ in range(3)]
+    for count, partial in zip((100, 900, 500), held, strict=True):
+        partial.write(0, DATA[:count])
+        partial.checkpoint(((count, sha256(DATA[:count]).hex),))
+    for partial in held:
+        partial.release()
+    best = Partial.begin(place, NAME, ONE)
+    assert best.journal.done == 900
+    assert len(list(tmp_path.glob("*.cwpart"))) == 1
+    best.remove()
+
+
+def test_never_shared(place: Place) -> None:
+    """A partial that somebody writes is nobody else's."""
+    leave(place, 10_000)
+    first, second = Partial.begin(place, NAME, ONE), Partial.begin(place, NAME, ONE)
+    assert (first.journal.done, second.journal.done) == (10_000, 0)
+    sweep(place, NAME, ONE)
+    assert first.is_ours()
+    assert second.is_ours()
+    first.remove()
+    second.remove()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="locks of POSIX")
+def test_locks_that_do_nothing(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where locks are not seen to work, as on some network drives, nothing is taken over."""
+    name = leave(place, 10_000)
+    monkeypatch.setattr(fcntl, "flock", lambda *_: None)
+    partial = Partial.begin(place, NAME, ONE)
+    assert partial.name != name
+    partial.remove()
+    assert name in names(place)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="locks of POSIX")
+def test_no_locks_at_all(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there are no locks a fresh partial still works."""
+
+    def flock(*_: object) -> None:
+        raise OSError(95, "not supported")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    name = leave(place, 10_000)
+    partial = Partial.begin(place, NAME, ONE)
+    assert partial.name != name
+    partial.remove()
+
+
+def test_a_partial_that_is_somebodys_model(place: Place, tmp_path: Path) -> None:
+    """After a crash between link and unlink the bytes have two names: they are never written again."""
+    name = leave(place, len(DATA))
+    os.link(tmp_path / name, tmp_path / "moved by the user.safetensors")
+    partial = Partial.begin(place, NAME, ONE)
+    assert partial.name != name
+    assert partial.journal.done == 0
+    partial.write(0, b"x" * 100)
+    partial.remove()
+    assert (tmp_path / "moved by the user.safetensors").read_bytes() == DATA
+    assert names(place) == ["moved by the user.safetensors"]
+
+
+def test_links_and_folders_are_no_partials(place: Place, tmp_path: Path) -> None:
+    """What is no plain file of ours is not touched."""
+    (tmp_path / "precious").write_bytes(b"precious")
+    (tmp_path / f"{NAME}.00000000.cwpart").symlink_to("precious")
+    (tmp_path / f"{NAME}.11111111.cwpart").mkdir()
+    (tmp_path / f"{NAME}.22222222.cwpart").write_bytes(b"left by a crash before its first journal")
+    Partial.begin(place, NAME, ONE).remove()
+    assert (tmp_path / "precious").read_bytes() == b"precious"
+    assert f"{NAME}.22222222.cwpart" not in names(place)
+    assert f"{NAME}.00000000.cwpart" in names(place)
+
+
+def test_shorter_than_its_journal(place: Place, tmp_path: Path) -> None:
+    """A crash that lost bytes loses the claim to them."""
+    name = leave(place, 10_000)
+    os.truncate(tmp_path / name, 500)
+    partial = Partial.begin(place, NAME, ONE)
+    assert partial.journal.done == 0
+    partial.remove()
+
+
+JOURNAL = json.loads(Journal(identity=ONE, size=7, marks=((5, "0" * 64), (7, "1" * 64))).to_bytes())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"schema": "comfywatchman.partial/2"}, {"hub": 1}, {"url": None}, {"digests": [1]}, {"digests": {}},
+        {"marks": 1}, {"marks": [5]}, {"marks": [[5, "zz"]]}, {"marks": [[0, "0" * 64]]},
+        {"marks": [[-1, "0" * 64]]},
+        {"marks": [[7, "0" * 64], [5, "0" * 64]]}, {"marks": [[5, "0" * 64], [5, "0" * 64]]},
+        {"marks": [["5", "0" * 64]]},
+    ],
+)  # fmt: skip
+def test_strange_journals(change: dict[str, Any], place: Place, tmp_path: Path) -> None:
+    """A journal that contradicts itself is none, and its partial goes."""
+    text = json.dumps(JOURNAL | change).encode()
+    with pytest.raises(DecodeError):
+        parse_journal(text)
+    (tmp_path / f"{NAME}.33333333.cwpart").write_bytes(b"x" * 10)
+    (tmp_path / f"{NAME}.33333333.cwjournal").write_bytes(text)
+    Partial.begin(place, NAME, ONE).remove()
+    assert names(place) == []
+
+
+@given(
+    st.integers(0, 1 << 50) | st.none(),
+    st.text(max_size=20) | st.none(),
+    st.lists(st.integers(1, 1 << 50), unique=True, max_size=9).map(sorted),
+)
+def test_journal_round_trip(size: int | None, validator: str | None, ends: list[int]) -> None:
+    """Law: what is written is read."""
+    journal = Journal(
+        identity=ONE, size=size, validator=validator, marks=tuple((end, f"{end:064x}") for end in ends)
+    )
+    assert parse_journal(journal.to_bytes()) == journal
+
+
+@given(st.binary(max_size=80))
+def test_journal_of_noise(data: bytes) -> None:
+    """Law: no bytes do more than be refused."""
+    with pytest.raises(DecodeError):
+        parse_journal(data)
+
+
+# ── the front ──
+
+
+@given(st.permutations(range(8)), st.integers(500, 9000))
+def test_front_hashes_in_order(order: list[int], step: int) -> None:
+    """Law: in whatever order ranges are written, the digest is that of the file."""
+    with tempfile.TemporaryDirectory() as folder, Place(Path(folder)) as place:
+        partial = Partial.begin(place, NAME, ONE)
+        front = Front(partial, Hasher({"sha256"}), QUICK)
+        size = -(-len(DATA) // 8)
+        for number in order:
+            start, stop = number * size, min((number + 1) * size, len(DATA))
+            for at in range(start, stop, step):
+                end = min(at + step, stop)
+                partial.write(at, DATA[at:end])
+                front.grow(start, end)
+        assert front.reach == len(DATA)
+        assert front.finish().sha256() == sha256(DATA)
+        partial.remove()
+
+
+def test_front_drops_islands(place: Place) -> None:
+    """What lies behind a gap is fetched again."""
+    partial = Partial.begin(place, NAME, ONE)
+    front = Front(partial, Hasher({"sha256"}), QUICK)
+    partial.write(0, DATA)
+    front.grow(0, 1000)
+    front.grow(1000, 2000)
+    front.grow(5000, 6000)
+    assert front.drop_islands() == 2000
+    front.grow(2000, len(DATA))
+    assert front.finish().sha256() == sha256(DATA)
+    partial.remove()
+
+
+def test_front_finds_rot(place: Place, tmp_path: Path) -> None:
+    """Bytes that are not what the journal says are good only up to the mark before."""
+    partial = Partial.begin(place, NAME, ONE)
+    partial.write(0, DATA)
+    marks = tuple((end, sha256(DATA[:end]).hex) for end in (10_000, 20_000, 30_000))
+    partial.checkpoint(marks)
+    partial.write(25_000, b"rot")
+    front = Front(partial, Hasher({"sha256"}), QUICK)
+    with pytest.raises(Damaged) as caught:
+        front.finish()
+    assert caught.value.good == 20_000
+    front.discard()
+    partial.remove()
+
+
+def test_front_of_a_file_cut_from_outside(place: Place) -> None:
+    """Bytes that vanish while they are hashed are no digest."""
+    partial = Partial.begin(place, NAME, ONE)
+    front = Front(partial, Hasher({"sha256"}), QUICK)
+    front.grow(0, 100)
+    with pytest.raises(Damaged):
+        front.finish()
+    partial.remove()
+
+
+# ── the folder ──
+
+
+@pytest.mark.parametrize("path", ["../x.pt", "/x.pt", "a/../../x.pt", "C:x.pt", "a:b.pt", "con/x.pt"])
+def test_paths_out_of_the_root(tmp_path: Path, path: str) -> None:
+    """No path leaves its root, and nothing is made on the way."""
+    with pytest.raises(UnsafePath):
+        Place.below(str(tmp_path / "root"), path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_links_below_a_root(tmp_path: Path) -> None:
+    """A link is followed inside the root or to a known one, not elsewhere."""
+    root, other = tmp_path / "root", tmp_path / "other"
+    (root / "real").mkdir(parents=True)
+    other.mkdir()
+    (root / "inside").symlink_to("real")
+    (root / "outside").symlink_to(other)
+    (root / "dangling").symlink_to(tmp_path / "nowhere")
+    (root / "loop").symlink_to("loop")
+    Place.below(str(root), "inside/deep/x.pt")[0].close()
+    assert (root / "real" / "deep").is_dir()
+    with pytest.raises(Refused):
+        Place.below(str(root), "outside/x.pt")
+    with pytest.raises((Refused, NotWritable)):
+        Place.below(str(root), "dangling/x.pt")
+    with pytest.raises((Refused, NotWritable)):
+        Place.below(str(root), "loop/x.pt")
+    Place.below(str(root), "outside/x.pt", roots=(str(other),))[0].close()
+    assert list(other.iterdir()) == []
+
+
+def test_a_root_that_is_a_link(tmp_path: Path) -> None:
+    """The user's own link for a root is the user's choice."""
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "models").symlink_to("disk")
+    place, name = Place.below(str(tmp_path / "models"), "loras/x.pt")
+    with place:
+        os.close(place.create(name))
+    assert (tmp_path / "disk" / "loras" / "x.pt").exists()
+
+
+def test_folder_swapped_for_a_link(tmp_path: Path) -> None:
+    """A folder that is swapped while it is held open stays the one that was checked."""
+    root = tmp_path / "root"
+    place, name = Place.below(str(root), "loras/x.pt")
+    (tmp_path / "elsewhere").mkdir()
+    (root / "loras").rename(root / "was loras")
+    (root / "loras").symlink_to(tmp_path / "elsewhere")
+    with place:
+        os.close(place.create(name))
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+    assert (root / "was loras" / "x.pt").exists()
+    with pytest.raises(OSError, match=r".*"):
+        Place(root / "loras")
+
+
+def test_create_follows_no_link(place: Place, tmp_path: Path) -> None:
+    """A link in the place of a new file is not written through."""
+    (tmp_path / "x").symlink_to("target")
+    with pytest.raises(FileExistsError):
+        place.create("x")
+    with pytest.raises(OSError, match=r".*"):
+        place.open("x", os.O_RDWR)
+    assert not (tmp_path / "target").exists()
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [
+        ("ENOSPC", NoSpace),
+        ("EDQUOT", NoSpace),
+        ("EFBIG", NoSpace),
+        ("EACCES", NotWritable),
+        ("EROFS", NotWritable),
+        ("EIO", NotWritable),
+    ],
+)
+def test_disk_errors(number: str, kind: type[Exception]) -> None:
+    """Full is one thing, forbidden or broken another; both name the place."""
+    code = getattr(errno, number)
+    fault = disk_error(OSError(code, os.strerror(code)), "/models/x")
+    assert type(fault) is kind
+    assert "/models/x" in fault.message
+
+
+def test_whole_files(place: Place) -> None:
+    """Small files are replaced at once, and read with a limit."""
+    place.write_whole("j", b"one", lasting=False)
+    place.write_whole("j", b"two", lasting=True)
+    assert place.read_whole("j", limit=2) == b"tw"
+    assert place.read_whole("none", limit=2) is None
+    assert names(place) == ["j"]
+
+
+def test_threads_write_in_their_places(place: Place) -> None:
+    """Writers of different ranges do not disturb one another."""
+    partial = Partial.begin(place, NAME, ONE)
+    threads = [
+        threading.Thread(target=partial.write, args=(at, DATA[at : at + 1000]))
+        for at in range(0, len(DATA), 1000)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert partial.read(0, len(DATA) + 1) == DATA
+    partial.remove()
