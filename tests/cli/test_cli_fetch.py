@@ -427,6 +427,19 @@ def test_saved_plan_cannot_consent(desk: Desk) -> None:
     assert {t["consent"] for t in ran.document["withheld"]} == {"file"}
 
 
+def test_saved_plan_cannot_name_by_hand(desk: Desk) -> None:
+    """A link on the command line is a choice by hand; the same file in a plan without references is not."""
+    desk.hub.add_repo("Comfy-Org/lamp", {"lamp.safetensors": VAE})
+    link = ("hf:Comfy-Org/lamp/lamp.safetensors", "--folder", "vae")
+    desk.run("settings", "set", "automatic_cap", "1000")
+    saved = desk.json("fetch", *link, "--dry-run").document["plan"]
+    assert [(t["consent"], t["references"]) for t in saved["transfers"]] == [("plan", [])]
+    (desk.folder / "plan.json").write_text(json.dumps(saved))
+    ran = desk.json("fetch", "plan.json")
+    assert (ran.status, len(ran.document["withheld"]), desk.files()) == (3, 1, {})
+    assert desk.json("fetch", *link).status == 0
+
+
 def test_saved_plan_whose_file_is_gone(desk: Desk) -> None:
     """What was present when the plan was made and is no longer stays open."""
     flow = stock(desk)

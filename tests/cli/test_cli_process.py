@@ -78,6 +78,17 @@ def test_module(desk: Desk) -> None:
     assert (ran.returncode, check_document(json.loads(ran.stdout)), ran.stderr) == (3, "inspect", b"")
 
 
+def test_help_is_light(desk: Desk) -> None:
+    """--help, --version and the import pull nothing that speaks to a network."""
+    code = (
+        "import sys; from comfywatchman.cli.main import run; run(['--help'])\n"
+        "assert not {'requests', 'urllib3', 'huggingface_hub', 'blake3'} & set(sys.modules)"
+    )
+    subprocess.run(
+        [sys.executable, "-c", code], env=child_environment(desk), check=True, capture_output=True, timeout=60
+    )
+
+
 def test_old_encoding(desk: Desk) -> None:
     """A terminal without the letters gets others; nothing fails."""
     desk.hub.add_model("墨", {"墨.safetensors": LORA})
