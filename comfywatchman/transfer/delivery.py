@@ -41,7 +41,7 @@ _RESTARTS: Final = 3  # in one attempt; each has another reason
 class Delivery:
     """Brings one file. Call `attempt` until it returns; then, or to give up, `close`."""
 
-    def __init__(  # noqa: PLR0913 - one file, and the run it is part of
+    def __init__(
         self,
         transfer: Transfer,
         *,

@@ -110,7 +110,7 @@ class _Desk:
             return max(1, self.limits.connections // max(1, len(self.running)))
 
 
-def run(  # noqa: PLR0913 - this is where the world comes in by the door
+def run(
     transfers: Sequence[Transfer],
     *,
     authorize: Authorize,

@@ -32,7 +32,7 @@ _NOT_FOUND_CODES: Final = frozenset({"RepoNotFound", "RevisionNotFound", "EntryN
 _RATE_LIMIT_RESET: Final = re.compile(r"\bt=(\d{1,6})\b")
 
 
-def refusal(  # noqa: PLR0911, PLR0913 - one row of a table each
+def refusal(  # noqa: PLR0911 - one row of a table each
     status: int, headers: Mapping[str, str], body: bytes, *, hub: str, what: str, elsewhere: bool
 ) -> WatchmanError:
     """The error for an answer that is neither 200 nor 206.
