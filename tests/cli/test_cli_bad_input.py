@@ -296,6 +296,8 @@ def open_desk(fakehub: FakeHub) -> Iterator[Desk]:
 AS_NOBODY = """
 import os, sys
 import comfywatchman.cli.fetching, comfywatchman.hubs.huggingface_api, comfywatchman.transfer.http
+import comfywatchman.hubs.answers, comfywatchman.hubs.civitai, comfywatchman.hubs.comfyui
+import comfywatchman.hubs.huggingface, comfywatchman.hubs.session, comfywatchman.watchman
 import encodings.idna, stringprep, tqdm, click, blake3, huggingface_hub, platformdirs
 from comfywatchman.cli.main import run
 os.setgroups([]); os.setgid(65534); os.setuid(65534)

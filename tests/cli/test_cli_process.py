@@ -55,6 +55,8 @@ def at_terminal(
     shown, waiting, until = "", list(answers), time.monotonic() + 60
     while time.monotonic() < until:
         if not select.select([terminal], [], [], 1)[0]:
+            if answers and not waiting and answers[-1][1] == "\x03":
+                os.write(terminal, b"\x03")  # one that came just before the reading began is not seen
             continue
         try:
             data = os.read(terminal, 65536)
