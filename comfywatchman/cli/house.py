@@ -113,13 +113,15 @@ def _find_roots(options: Common, settings: Settings) -> Roots:
 
 
 def _open_hubs(stack: ExitStack, settings: Settings, tokens: TokenStore) -> tuple[Hub, ...]:
-    from ..hubs.answers import Answers
+    from ..hubs.answers import HOUR, Answers
     from ..hubs.civitai import Civitai
     from ..hubs.huggingface import HuggingFace
     from ..hubs.session import Session
 
     session = stack.enter_context(Session())
-    answers = stack.enter_context(Answers(settings.home / "answers.sqlite3"))
+    answers = stack.enter_context(
+        Answers(settings.home / "answers.sqlite3", longest=settings.cache_hours * HOUR)
+    )
     return (
         Civitai(
             session, endpoint=settings.civitai_endpoint, token=_reader(tokens, "civitai"), answers=answers

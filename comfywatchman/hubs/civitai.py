@@ -240,7 +240,7 @@ class _Search:
         if len(model_ids) > 1:
             numbers = [n for link, some in links.items() if link.model_id for n in some]
             self._lookup.ask(numbers, lambda: models.update(self._hub.models(model_ids)))
-        at_once(lambda item: self._lookup.ask(item[1], lambda: self._follow(*item, models)), links.items())
+        at_once(lambda item: self._lookup.follow(item[1], lambda: self._follow(*item, models)), links.items())
 
     def _follow(self, link: CivitaiLink, numbers: Sequence[int], models: Mapping[int, Value]) -> None:
         records = self._hub.records(link, models)

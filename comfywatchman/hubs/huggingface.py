@@ -203,7 +203,7 @@ class _Search:
                 repos.setdefault((link.repo, link.revision), []).append((n, link))
         for (name, revision), linked in repos.items():
             numbers = [n for n, _ in linked]
-            self._lookup.ask(numbers, partial(self._follow, (name, revision), linked))
+            self._lookup.follow(numbers, partial(self._follow, (name, revision), linked))
 
     def _follow(self, named: tuple[str, str], linked: Sequence[tuple[int, HuggingFaceLink]]) -> None:
         repo = self._hub.repo(*named)
