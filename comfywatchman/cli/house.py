@@ -16,8 +16,7 @@ from urllib.parse import urlsplit
 
 from ..errors import HubUnavailable, NeedsNetwork
 from ..hubs.base import Hub
-from ..hubs.known import Known
-from ..hubs.published import Places, find_places
+from ..hubs.known import Known, Places, find_places
 from ..library.roots import Roots, find_roots, locate_comfyui
 from ..plan import Policy
 from ..settings import Settings, find_home, read_settings

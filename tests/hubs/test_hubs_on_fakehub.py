@@ -22,7 +22,7 @@ from comfywatchman.errors import HubUnavailable, LoginRequired, NotFound
 from comfywatchman.hubs.base import Hub, SearchQuery
 from comfywatchman.hubs.civitai import Civitai
 from comfywatchman.hubs.huggingface import HuggingFace
-from comfywatchman.hubs.huggingface_api import Ways
+from comfywatchman.hubs.huggingface.api import Ways
 from comfywatchman.hubs.patience import Patience
 from comfywatchman.hubs.session import Session
 from comfywatchman.resolution import Evidence

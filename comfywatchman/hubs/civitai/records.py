@@ -14,12 +14,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, get_args
 
-from ..catalog import Model, RemoteFile, Scan, Version
-from ..decode import DecodeError, Value
-from ..digest import Algorithm, Digest
-from ..errors import InvalidDigest
-from .civitai_terms import HUB, access_of, air_of, folder_of, has_weights, id_of, licence_of
-from .prose import plain_text
+from ...catalog import Model, RemoteFile, Scan, Version
+from ...decode import DecodeError, Value
+from ...digest import Algorithm, Digest
+from ...errors import InvalidDigest
+from ..prose import plain_text
+from .terms import HUB, access_of, air_of, folder_of, has_weights, id_of, licence_of
 
 _LARGEST: Final = 1 << 50
 

@@ -11,24 +11,24 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from ..air import CIVITAI_HOSTS, CivitaiLink, HubLink, parse_link
-from ..catalog import Access, Model, RemoteFile
-from ..decode import DecodeError, Value
-from ..digest import Digest
-from ..errors import EarlyAccess, HubError, NotFound, Withdrawn
-from ..resolution import Evidence
-from ..workflow.references import Reference
-from .answers import Answers
-from .base import Answer, SearchQuery
-from .choosing import Offer, by_digest, by_link, by_name, has_digest
-from .civitai_api import CivitaiApi
-from .civitai_records import Record, Site, model_of, objects, records_of_model, records_of_version
-from .civitai_terms import HUB, access_of, id_of, model_types
-from .hosts import HostGroup, bearer
-from .likeness import is_same_name, search_texts
-from .lookup import Lookup
-from .patience import at_once
-from .session import Session
+from ...air import CIVITAI_HOSTS, CivitaiLink, HubLink, parse_link
+from ...catalog import Access, Model, RemoteFile
+from ...decode import DecodeError, Value
+from ...digest import Digest
+from ...errors import EarlyAccess, HubError, NotFound, Withdrawn
+from ...resolution import Evidence
+from ...workflow.references import Reference
+from ..answers import Answers
+from ..base import Answer, SearchQuery
+from ..choosing import Offer, by_digest, by_link, by_name, has_digest
+from ..hosts import HostGroup, bearer
+from ..likeness import is_same_name, search_texts
+from ..lookup import Lookup
+from ..patience import at_once
+from ..session import Session
+from .api import CivitaiApi
+from .records import Record, Site, model_of, objects, records_of_model, records_of_version
+from .terms import HUB, access_of, id_of, model_types
 
 HOME: Final = "https://civitai.com"
 _SORTS: Final = {"downloads": "Most Downloaded", "likes": "Most Liked", "newest": "Newest"}

@@ -25,13 +25,13 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import quote
 
-from ..catalog import Json
-from ..decode import MIB, DecodeError, Value, parse_json
-from ..errors import Gated, HubError, HubUnavailable, LoginRequired, NotFound, Withdrawn
-from .answers import DAY, HOUR, MINUTE, Answers, make_question
-from .hosts import USER_AGENT, HostGroup, bearer
-from .huggingface_records import HUB, trimmed
-from .patience import AT_ONCE, Patience, Unreachable, parse_retry_after
+from ...catalog import Json
+from ...decode import MIB, DecodeError, Value, parse_json
+from ...errors import Gated, HubError, HubUnavailable, LoginRequired, NotFound, Withdrawn
+from ..answers import DAY, HOUR, MINUTE, Answers, make_question
+from ..hosts import USER_AGENT, HostGroup, bearer
+from ..patience import AT_ONCE, Patience, Unreachable, parse_retry_after
+from .records import HUB, trimmed
 
 _FACTS: Final = (
     "author",
