@@ -141,7 +141,7 @@ def test_offline(desk: Desk) -> None:
     """Offline the workflow's own words are left: an address without size or digest, withheld."""
     ran = desk.json("fetch", "--offline", stock(desk))
     assert ran.status == 3
-    assert [t["reason"] for t in ran.document["withheld"]] == ["no digest is published"]
+    assert [t["reason"] for t in ran.document["withheld"]] == ["no digest of it is known"]
     assert [o["state"] for o in ran.document["unresolved"]] == ["missing", "missing"]
     assert desk.hub.requests == []
 
@@ -233,7 +233,7 @@ def test_foreign_host(desk: Desk) -> None:
     allowed = desk.json("fetch", flow, "--allow-host", "Models.Example.org")
     assert [t["consent"] for t in allowed.document["withheld"]] == ["plan"]
     resolved = desk.json("resolve", flow, "--allow-host", "models.example.org").document["plan"]
-    assert [t["reason"] for t in resolved["transfers"]] == ["no digest is published"]
+    assert [t["reason"] for t in resolved["transfers"]] == ["no digest of it is known"]
 
 
 @pytest.mark.parametrize(
