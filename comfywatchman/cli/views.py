@@ -38,9 +38,8 @@ def render_plan(plan: Plan) -> str:
     """One line: how much will be fetched, what is here, what stays open."""
     parts = []
     if plan.wanted:
-        parts.append(
-            f"{count(len(plan.wanted), 'file')} to fetch ({format_total([t.source.size for t in plan.wanted])})"
-        )
+        total = format_total([transfer.source.size for transfer in plan.wanted])
+        parts.append(f"{count(len(plan.wanted), 'file')} to fetch ({total})")
     if plan.kept:
         parts.append(f"{len({(k.file.root, k.file.path) for k in plan.kept})} present")
     still_open = {(o.reference.folder, o.reference.name) for o in plan.unresolved}
