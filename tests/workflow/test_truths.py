@@ -23,6 +23,7 @@ SLIPPED = subgraph(
     inputs=[("height", 1)],
     links=[(1, -10, 0, 4, 0), (2, -10, 0, 5, 0)],
 )
+API = {"1": {"class_type": "VAELoader", "inputs": {"vae_name": "v.sft"}}}
 EFFICIENT = ("c.sft", "v.pt", -2, "None", 1, 1, "cat", "bad, embedding:E.pt", "none", "comfy", 640, 640, 1)
 
 
@@ -102,6 +103,11 @@ CASES: dict[str, tuple[Obj, list[tuple[str, str]]]] = {
         workflow(node(1, "DiTBlockLoraLoader", (1, "l.sft"))),
         [("loras", "l.sft")],
     ),
+    "a wrapper whose workflow is only a title": (
+        {"workflow": "My workflow", "prompt": API},
+        [("vae", "v.sft")],
+    ),
+    "a wrapper with a key of its own": ({"note": "captured", "api_graph": API}, [("vae", "v.sft")]),
     "a training's checkpoint": (
         workflow(node(1, "Lora Training in ComfyUI", ("c.sft", "/data", 1))),
         [("checkpoints", "c.sft")],
@@ -124,7 +130,7 @@ def test_labels() -> None:
     assert survey(workflow(node(1, "Label (rgthree)", ("c.safetensors",)))).unknown_nodes == ()
 
 
-WIDE_GROUP = {"groupNodes": {"L": {"nodes": [node(0, "LoraLoader", ["a.sft"] * 20_000)]}}}
+WIDE_GROUP = {"groupNodes": {"L": {"nodes": [node(0, "LoraLoader", ["a.sft"] * 5_000)]}}}
 AMPLIFIED: dict[str, Obj] = {
     "values of a group node": workflow(
         *[node(i, "workflow>L", ("a.sft", 1)) for i in range(1000)], extra=WIDE_GROUP
