@@ -60,7 +60,7 @@ def search(
     return OK if listing.models or not listing.faults else STILL_OPEN
 
 
-@click.command()
+@click.command(short_help="Tell what a model is and where it comes from.")
 @click.argument("subject", metavar="FILE|DIGEST|LINK|AIR|ID")
 @common_options
 @click.pass_context

@@ -20,7 +20,7 @@ from fakehub import faults
 from comfywatchman.cli.main import main, run
 from comfywatchman.cli.output import fit, make_forgiving
 from comfywatchman.demo.shelf import Blob
-from comfywatchman.errors import WatchmanError
+from comfywatchman.errors import Interrupted, WatchmanError
 
 SHA = Blob.of(LORA).sha256
 ALL = (
@@ -315,18 +315,13 @@ def test_demo_in_json(desk: Desk) -> None:
     assert (Path(ran.document["folder"]) / "models" / "vae" / "lighthouse_vae.safetensors").is_file()
 
 
-def test_demo_quiet(desk: Desk) -> None:
-    """With -q only the commands' answers are left."""
-    ran = desk.run("demo", "-q")
-    assert (ran.status, "$ comfywatchman" in ran.out) == (0, False)
-
-
 def test_demo_that_ends_otherwise(desk: Desk) -> None:
-    """A stage on which a file already lies where the story has none is told, with status 1."""
+    """A file that lies where the story has none is told, with status 1; -q leaves the commands' answers."""
     wrong = desk.folder / "stage" / "models" / "loras" / "night_watch.safetensors"
     wrong.parent.mkdir(parents=True)
     wrong.write_bytes(LORA)
-    ran = desk.run("demo", "--keep", desk.folder / "stage")
+    ran = desk.run("demo", "-q", "--keep", desk.folder / "stage")
+    assert "$ comfywatchman" not in ran.out
     assert (ran.status, "night_watch.safetensors should be inactive" in ran.err) == (1, True)
 
 
@@ -369,6 +364,8 @@ def failing(kind: str) -> None:
             raise RuntimeError(f"https://u:p@example.org/?token=abc Bearer xyz {TOKEN} own-secret-word")
         case "interrupt":
             raise KeyboardInterrupt
+        case "transfer":
+            raise Interrupted("the line broke")
         case _:
             raise WatchmanError("who: what", hint="do this")
 
@@ -402,9 +399,9 @@ def test_log_where_the_data_folder_cannot_be_made(
     assert os.devnull in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("kind", "status"), [("interrupt", 130), ("other", 3)])
+@pytest.mark.parametrize(("kind", "status"), [("interrupt", 130), ("transfer", 4), ("other", 3)])
 def test_statuses(capsys: pytest.CaptureFixture[str], kind: str, status: int) -> None:
-    """An interruption is 130; a fault that is nobody's input and no transfer's leaves something open."""
+    """An interruption is 130, a transfer's fault 4; what is nobody's input leaves something open."""
     assert run(["--kind", kind], command=failing) == status
     assert "→" in capsys.readouterr().err
 

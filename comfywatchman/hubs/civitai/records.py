@@ -14,11 +14,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from ..catalog import Model, RemoteFile, Scan, Version
-from ..decode import DecodeError, Value
-from ..records import digests_of, licence_of
-from .civitai_terms import HUB, access_of, air_of, folder_of, has_weights, id_of
-from .prose import plain_text
+from ...catalog import Model, RemoteFile, Scan, Version
+from ...decode import DecodeError, Value
+from ...records import digests_of, licence_of
+from ..prose import plain_text
+from .terms import HUB, access_of, air_of, folder_of, has_weights, id_of
 
 _LARGEST: Final = 1 << 50
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from ..air import Air, parse_air
-from ..catalog import Access, canonical_folder, format_of
-from ..decode import Value
-from ..errors import InvalidAir
+from ...air import Air, parse_air
+from ...catalog import Access, canonical_folder, format_of
+from ...decode import Value
+from ...errors import InvalidAir
 
 HUB: Final = "civitai"
 
