@@ -16,6 +16,8 @@ from comfywatchman.cli.tables import columns, format_size, render_table, shorten
 from comfywatchman.cli.views import render_answer, render_plan
 from comfywatchman.cli.words import page_of, short_path
 from comfywatchman.digest import Digest
+from comfywatchman.library.examination import Examination, Inside
+from comfywatchman.library.sidecars.beside import Beside
 from comfywatchman.plan import Consent, Plan, Transfer
 from comfywatchman.report import Answer, Description, Listing, Report
 from comfywatchman.resolution import Evidence, Placement, Present
@@ -238,7 +240,9 @@ def test_description_of_bare_facts() -> None:
     local = LocalFile(
         folder="", path="a.sft", root="/m", size=1, mtime_ns=0, digests=(Digest("sha256", "a" * 64),)
     )
-    told = list(render_description(Description(subject="x", local=local, files=(bare, bare)), asked=True))
+    examined = Examination(file=local, inside=Inside(format="other"), beside=Beside())
+    description = Description(subject="x", examined=examined, files=(bare, bare))
+    told = list(render_description(description, asked=True))
     assert told.count("") == 2
     assert not [line for line in told if line.startswith("AIR")]
 
