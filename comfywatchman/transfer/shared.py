@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 import time
 from collections.abc import Collection, Mapping
 from contextlib import suppress
@@ -49,17 +50,18 @@ class Shared:
         lingers: bool = False,
     ) -> None:
         self._store, self._given, self._roots = store, given, roots
-        self._ids = tuple(given) if only else None
+        self._left = set(given) if only else None  # what has no outcome yet; None: everything is ours to do
         self._tell, self._lingers = tell, lingers
         self._ended: dict[str, Outcome] = {}
         self._unwritten: dict[str, Outcome] = {}  # ends that wait for a locked file
+        self._writing = threading.Lock()
         self._others: dict[str, Standing] = {}  # what was last told of those that others carry out
         self._duties = ((self._look, _LOOK), (self._beat, _BEAT), (self._reap, _REAP))
         self._due = [0.0] * len(self._duties)
 
     def __enter__(self) -> Self:
-        if self._ids is not None:
-            self._store.ask(self._ids)
+        if self._left is not None:
+            self._store.ask(self._left)
         self._store.reap()
         return self
 
@@ -70,14 +72,14 @@ class Shared:
 
     def hands(self, most: int) -> int:
         """How many workers are of use."""
-        return most if self._ids is None else min(most, len(self._ids))
+        return most if self._left is None else min(most, len(self._left))
 
     # ── the feed ──
 
     def claim(self, *, resting: Collection[str], small: int) -> tuple[str, Transfer] | None:
         """The next entry that may be carried out here."""
         try:
-            while (entry := self._store.claim(self._ids, resting=resting, small=small)) is not None:
+            while (entry := self._store.claim(self._left, resting=resting, small=small)) is not None:
                 if entry.id in self._given:
                     return entry.id, self._given[entry.id]
                 try:
@@ -101,14 +103,38 @@ class Shared:
         if self._lingers or self._unwritten:
             return False
         try:
-            return self._store.is_idle(self._ids)
+            if self._left is None:
+                return self._store.is_idle()
+            self._settle()
         except IndexLocked:
             return False
+        return not self._left
+
+    def _settle(self) -> None:
+        """Take the outcomes of what others carried out: the next one to ask may begin it again."""
+        assert self._left is not None
+        standings = self._store.standings(self._left)
+        settled = [key for key, standing in standings.items() if standing.state not in _GOING]
+        for entry in self._store.entries(settled) if settled else ():
+            if entry.state not in _GOING:
+                self._conclude(entry.id, replace(entry.outcome, transfer=self._given[entry.id]))
+
+    def _conclude(self, key: str, outcome: Outcome) -> None:
+        """Keep and tell an outcome that another process wrote down."""
+        self._keep(key, outcome)
+        done = outcome.size or 0 if outcome.error is None else 0
+        self._tell(Progress(transfer=outcome.transfer, state=outcome.state, done=done, size=outcome.size))
+
+    def _keep(self, key: str, outcome: Outcome) -> None:
+        self._ended[key] = outcome
+        if self._left is not None:
+            self._left.discard(key)
 
     def _flush(self) -> None:
-        for key, outcome in [*self._unwritten.items()]:
-            self._write(key, outcome)
-            self._unwritten.pop(key, None)
+        with self._writing:
+            for key, outcome in [*self._unwritten.items()]:
+                self._write(key, outcome)
+                del self._unwritten[key]
 
     def _write(self, key: str, outcome: Outcome) -> None:
         if outcome.state is State.CANCELLED:  # stopped here: the file says what is to become of it
@@ -117,7 +143,7 @@ class Shared:
                 if entry.state is State.CANCELLED:
                     clear_partials(entry, self._roots)
             return
-        self._ended[key] = outcome
+        self._keep(key, outcome)
         if isinstance(outcome.error, NoSpace):
             self._store.end(key, outcome, state=State.PAUSED)
             self._pause_beside(outcome)
@@ -154,7 +180,8 @@ class Shared:
 
     def _look(self, crew: Crew) -> None:
         jobs = crew.jobs
-        standings = self._store.standings({*jobs, *(self._ids or ())})
+        left = set(self._left or ())
+        standings = self._store.standings(left | set(jobs))
         for key, job in jobs.items():
             standing = standings.get(key)
             if standing is None and key not in self._ended:
@@ -165,7 +192,7 @@ class Shared:
                 crew.halt(job)
             elif standing.state is State.QUEUED and not job.halt.is_set():
                 self._store.keep(key)
-        for key in set(self._ids or ()) - set(jobs) - set(self._ended):
+        for key in left - set(jobs) - set(self._ended):
             self._look_at_other(key, standings.get(key))
 
     def _look_at_other(self, key: str, standing: Standing | None) -> None:
@@ -182,19 +209,12 @@ class Shared:
     # ── at the end ──
 
     def outcomes(self) -> dict[str, Outcome]:
-        """How the given ones ended, here or elsewhere; what did not end is cancelled."""
-        missing = [id_ for id_ in self._given if id_ not in self._ended]
-        found: dict[str, Outcome] = {}
-        with suppress(IndexLocked):
-            found = {entry.id: entry.outcome for entry in self._store.entries(missing)} if missing else {}
-        for id_ in missing:
-            transfer = self._given[id_]
-            stopped = failure(transfer, Interrupted(f"{transfer.path}: stopped"), State.CANCELLED)
-            outcome = replace(found.get(id_, stopped), transfer=transfer)
-            self._ended[id_] = outcome
-            done = outcome.size or 0 if outcome.error is None else 0
-            self._tell(Progress(transfer=transfer, state=outcome.state, done=done, size=outcome.size))
-        return {id_: self._ended[id_] for id_ in self._given}
+        """How the given ones ended, here or elsewhere; what a stopped run did not end is cancelled."""
+        for key, transfer in self._given.items():
+            if key not in self._ended:
+                error = Interrupted(f"{transfer.path}: stopped")
+                self._conclude(key, failure(transfer, error, State.CANCELLED))
+        return {key: self._ended[key] for key in self._given}
 
 
 _GOING: Final = frozenset({State.QUEUED, State.RUNNING})

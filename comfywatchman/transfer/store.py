@@ -38,6 +38,7 @@ CREATE TABLE entries (
   host TEXT NOT NULL, size INTEGER, transfer TEXT NOT NULL, whole INTEGER NOT NULL, done INTEGER NOT NULL,
   end TEXT, added REAL NOT NULL, changed REAL NOT NULL, owner TEXT, seen REAL, asker TEXT, asked REAL);
 CREATE INDEX by_turn ON entries(state, priority DESC, position);
+CREATE INDEX by_position ON entries(position);
 """
 _COLUMNS: Final = "id, state, priority, transfer, whole, done, end, added, changed"
 _AMONG: Final = "(:ids IS NULL OR id IN (SELECT value FROM json_each(:ids)))"
@@ -227,7 +228,6 @@ class Store:
                     self._me,
                 ),
             )
-            self._prune(base)
 
         self._base.do(step)
 
