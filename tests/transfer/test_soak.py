@@ -39,19 +39,14 @@ def server() -> Iterator[FaultServer]:
 def fill(server: FaultServer, root: Path, count: int, largest: int) -> tuple[list[Transfer], set[str]]:
     """Transfers of which one in ten meets a fault, and the paths of those that can never succeed."""
     rng = random.Random(count)
-    body = safetensors(largest)
     made, doomed = [], set()
     for number in range(count):
         size = rng.randint(64 << 10, largest)
-        data = (
-            safetensors(size, seed=number)
-            if size < 200_000
-            else b"".join((safetensors(1000, number), body))[:size]
-        )
+        data = safetensors(size, seed=number)
         behave = good
         if number % 10 == 3:
             behave = rng.choice(HEALING + LASTING)
-        path = f"{number % 7}/{number}.pt"
+        path = f"{number % 7}/{number}.safetensors"
         if behave in LASTING:
             doomed.add(path)
         made.append(transfer(root, server.put(f"/{number}", data, behave), data, path=path, name=path))
