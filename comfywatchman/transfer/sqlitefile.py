@@ -179,7 +179,7 @@ class Base:
             base.execute(
                 "PRAGMA synchronous = NORMAL"
             )  # survives a kill; a power cut may take the last words
-            if base.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+            if base.execute("PRAGMA integrity_check(1)").fetchone()[0] != "ok":
                 fault = sqlite3.DatabaseError("damaged")
                 fault.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
                 raise fault
