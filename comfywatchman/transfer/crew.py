@@ -18,13 +18,12 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
-from urllib.parse import urlsplit
 
 from ..errors import HubUnavailable, Interrupted, WatchmanError
 from ..plan import Transfer
 from .bandwidth import Bucket
 from .delivery import Delivery
-from .entry import failure
+from .entry import failure, host_of
 from .events import Listener, Outcome, Progress, State
 from .http import Client
 from .limits import MIB, Limits
@@ -192,7 +191,7 @@ class Crew:
     def _job(self, key: str, transfer: Transfer) -> Job:
         size = transfer.source.size
         is_small = size is not None and size < self._limits.small
-        job = Job(key, transfer, urlsplit(transfer.source.url).netloc, is_small)
+        job = Job(key, transfer, host_of(transfer.source.url), is_small)
 
         def meter(count: int) -> None:
             """Keep to the bandwidth, and notice when this one is to stop."""

@@ -86,6 +86,14 @@ def make_id(transfer: Transfer) -> str:
     return hashlib.sha256(json.dumps([place, content]).encode()).hexdigest()[:16]
 
 
+def host_of(url: str) -> str:
+    """The host and port of a URL, by which rests are kept; empty for one that has none."""
+    try:
+        return urlsplit(url).netloc.rpartition("@")[2]
+    except ValueError:
+        return ""
+
+
 def write_transfer(transfer: Transfer) -> tuple[str, bool]:
     """A transfer as it is kept, without secrets; and whether its address is still whole."""
     source = transfer.source

@@ -16,12 +16,11 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Self
-from urllib.parse import urlsplit
 
 from ..errors import Interrupted, UnsafePath
 from ..plan import Transfer
 from .crew import Crew
-from .entry import OPEN, Entry, failure, make_id
+from .entry import OPEN, Entry, failure, host_of, make_id
 from .events import Authorize, Listener, Listeners, Outcome, State
 from .guard import Guard
 from .http import Client
@@ -238,7 +237,7 @@ class _Given:
 
     def claim(self, *, resting: Collection[str], small: int) -> tuple[str, Transfer] | None:
         """The first that may go, or the first small one."""
-        ready = [(k, t) for k, t in self._left.items() if urlsplit(t.source.url).netloc not in resting]
+        ready = [(k, t) for k, t in self._left.items() if host_of(t.source.url) not in resting]
         ready.sort(key=lambda pair: (pair[1].source.size or small) >= small)
         if not ready:
             return None

@@ -18,12 +18,11 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from ..decode import Value
 from ..errors import InputError
 from ..plan import Transfer
-from .entry import Entry, make_id, parse_end, parse_transfer, read_member, write_end, write_transfer
+from .entry import Entry, host_of, make_id, parse_end, parse_transfer, read_member, write_end, write_transfer
 from .events import Outcome, State
 from .owner import LEASE, Owner, is_alive, parse_owner
 from .sqlitefile import Base, is_network
@@ -166,7 +165,7 @@ class Store:
                 "id": id_,
                 "state": state.value,
                 "priority": priority,
-                "host": urlsplit(transfer.source.url).netloc,
+                "host": host_of(transfer.source.url),
                 "size": transfer.source.size,
                 "transfer": text,
                 "whole": whole,

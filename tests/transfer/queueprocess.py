@@ -1,6 +1,6 @@
 """A process that works on a queue, for tests that need several, or one to kill.
 
-python queueprocess.py fetch|work JOB     data, roots, origin, files: [[url, root, path, size, sha256]…]
+python queueprocess.py fetch|serial|work JOB    data, roots, origin, files: [[url, root, path, size, sha256]]
 
 Prints a line of JSON for each outcome, and at its end what it used.
 """
@@ -52,7 +52,7 @@ def usage() -> dict[str, int]:
 def main(mode: str, path: str) -> None:
     job = json.loads(Path(path).read_bytes())
     guard = guard_for(job["origin"])
-    limits = replace(QUICK, stall=5.0)
+    limits = replace(QUICK, stall=5.0, together=1 if mode == "serial" else 4)
     before: dict[str, int] = {}
 
     def first_seen(_progress: object) -> None:
