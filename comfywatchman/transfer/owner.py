@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 LEASE: Final = 30.0  # seconds without a sign of life after which a process that cannot be seen counts as dead
+STUCK: Final = 10 * LEASE  # the same for one that is seen to run, but may have lost sight of its entries
 _PROC: Final = Path("/proc")
 _GONE: Final = frozenset({"Z", "X"})  # proc(5): a zombie or dead process writes nothing any more
 
@@ -57,7 +58,7 @@ def is_alive(owner: Owner, here: Owner) -> bool | None:
 def _boot() -> str:
     try:
         return (_PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    except (OSError, ValueError):
+    except (OSError, ValueError):  # pragma: no cover - elsewhere than on Linux
         return ""
 
 
@@ -65,7 +66,7 @@ def _space() -> str:
     """The number of the pid namespace: containers on one machine count their processes apart."""
     try:
         return "".join(filter(str.isdigit, os.readlink(_PROC / "self/ns/pid")))  # noqa: PTH115 - no path
-    except OSError:
+    except OSError:  # pragma: no cover - elsewhere than on Linux
         return ""
 
 

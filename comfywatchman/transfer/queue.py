@@ -28,7 +28,7 @@ from .limits import Limits
 from .owner import find_self
 from .preflight import Problem, preflight
 from .shared import Shared, clear_partials, device_of
-from .store import Ids, Store, open_base
+from .store import PATIENCE, Ids, Store, open_base
 
 __all__ = ["Guard", "Limits", "Problem", "Queue", "preflight", "run"]
 
@@ -37,16 +37,18 @@ class Queue:
     """The queue of a data folder; `folder` None, or one that cannot hold it: in memory.
 
     `roots` are the real folders that may be written to. All verbs may be called from any thread; `ids`
-    None means all entries.
+    None means all entries. `patience` is how many seconds a lock of another program is waited for.
 
     Raises:
         IndexTooNew: a newer version wrote the file.
         IndexLocked: another program keeps the file locked. Every verb may raise it.
     """
 
-    def __init__(self, folder: Path | None, *, roots: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, folder: Path | None, *, roots: tuple[str, ...] = (), patience: float = PATIENCE
+    ) -> None:
         self._roots = roots
-        self._store = Store(open_base(folder), find_self())
+        self._store = Store(open_base(folder, patience=patience), find_self())
         self._listeners = Listeners()
         self.listen = self._listeners.add
 

@@ -254,9 +254,5 @@ def clear_partials(entry: Entry, roots: tuple[str, ...]) -> None:
 def device_of(root: str) -> int | None:
     """The file system of a folder that may have to be made yet."""
     folder = Path(os.path.realpath(root))
-    for known in (folder, *folder.parents):
-        try:
-            return known.stat().st_dev
-        except OSError:
-            continue
-    return None
+    here = next((known for known in (folder, *folder.parents) if known.exists()), None)
+    return here.stat().st_dev if here else None

@@ -27,6 +27,7 @@ Work = Callable[[sqlite3.Connection], "_T"]
 
 _T = TypeVar("_T")
 _LOG: Final = logging.getLogger(__name__)
+_TRIES: Final = 3
 _BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _RUINED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR})
 _MOVED: Final = frozenset({sqlite3.SQLITE_READONLY_DBMOVED})
@@ -83,12 +84,14 @@ class Base:
             IndexLocked: another program keeps the file locked.
         """
         with self._lock:
-            while True:
+            for _ in range(_TRIES):
                 try:
                     self._follow()
                     return self._transact(work, writes=writes)
                 except sqlite3.DatabaseError as fault:
                     self._recover(fault)
+            self._go_on_in_memory(sqlite3.DatabaseError("it keeps breaking"))
+            return self._transact(work, writes=writes)
 
     def _transact(self, work: Work[_T], *, writes: bool) -> _T:
         self._base.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
@@ -190,6 +193,8 @@ class Base:
     def _make_anew(self, fault: Exception) -> None:
         """Put a new file in place of a ruined one, with the rows that can still be read."""
         assert self._path is not None
+        if _inode_of(self._path) != self._inode:
+            return  # another process was quicker; `_follow` opens what it made
         rows = self._salvage(self._path)
         self._warn(f"{fault}; made anew with {len(rows)} of its entries")
         self._base.close()

@@ -24,11 +24,12 @@ from ..errors import InputError
 from ..plan import Transfer
 from .entry import Entry, host_of, make_id, parse_end, parse_transfer, read_member, write_end, write_transfer
 from .events import Outcome, State
-from .owner import LEASE, Owner, is_alive, parse_owner
+from .owner import LEASE, STUCK, Owner, is_alive, parse_owner
 from .sqlitefile import Base, is_network
 
 FILE_NAME: Final = "queue.sqlite3"
 HISTORY: Final = 1000  # ended entries that are kept
+PATIENCE: Final = 10.0  # seconds to wait for a lock
 _VERSION: Final = 1
 _LOG: Final = logging.getLogger(__name__)
 _SCHEMA: Final = """
@@ -55,7 +56,7 @@ class Standing:
 
 
 def open_base(
-    folder: Path | None, *, is_remote: Callable[[Path], bool] = is_network, patience: float = 10.0
+    folder: Path | None, *, is_remote: Callable[[Path], bool] = is_network, patience: float = PATIENCE
 ) -> Base:
     """The file of the queue in a data folder, or none: then it lives in memory.
 
@@ -365,14 +366,13 @@ class Store:
         )
 
     def _lives(self, owner: object, seen: object) -> bool:
-        """Whether a process is still there: by its identity, and where that cannot be seen by its signs."""
+        """Whether a process is still there: by its identity, and by its signs of life."""
         known = parse_owner(owner) if isinstance(owner, str) else None
         if known is None:
             return False
         alive = is_alive(known, self.here)
-        if alive is not None:
-            return alive
-        return isinstance(seen, int | float) and abs(self._clock() - seen) < LEASE
+        lease = LEASE if alive is None else STUCK
+        return alive is not False and isinstance(seen, int | float) and abs(self._clock() - seen) < lease
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:

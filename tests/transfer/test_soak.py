@@ -43,7 +43,7 @@ def fill(server: FaultServer, root: Path, count: int, largest: int) -> tuple[lis
     for number in range(count):
         size = rng.randint(64 << 10, largest)
         data = safetensors(size, seed=number)
-        behave = good
+        behave: Behaviour = good
         if number % 10 == 3:
             behave = rng.choice(HEALING + LASTING)
         path = f"{number % 7}/{number}.safetensors"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -16,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from transfer.faults import Exchange, FaultServer, status
-from transfer.models import LANES, QUICK, guard_for, no_token, safetensors, transfer
+from transfer.models import LANES, NAME, QUICK, guard_for, no_token, safetensors, transfer
 from transfer.queueprocess import command, write_job
 
 from comfywatchman import errors
@@ -32,9 +33,9 @@ from comfywatchman.transfer.entry import (
     write_transfer,
 )
 from comfywatchman.transfer.events import Listeners, Outcome, Progress, State, Verification
-from comfywatchman.transfer.owner import LEASE, Owner, find_self, is_alive, parse_owner
+from comfywatchman.transfer.owner import LEASE, STUCK, Owner, find_self, is_alive, parse_owner
 from comfywatchman.transfer.queue import Queue
-from comfywatchman.transfer.store import HISTORY, Store, open_base
+from comfywatchman.transfer.store import FILE_NAME, HISTORY, Store, open_base
 from comfywatchman.workflow.references import Reference
 
 DATA = safetensors(300_000)
@@ -48,12 +49,12 @@ def server() -> Iterator[FaultServer]:
 
 
 def slowly(x: Exchange) -> None:
-    """The right answer in twenty pieces over two seconds, or as long as somebody listens."""
+    """The right answer in twenty pieces over a second and more, or as long as somebody listens."""
     code, headers, body = x.meta()
     x.head(code, ("Content-Length", str(len(body))), *headers)
     for at in range(0, len(body), 1 + len(body) // 20):
         x.raw(body[at : at + 1 + len(body) // 20])
-        time.sleep(0.1)
+        time.sleep(0.06)
 
 
 def several(server: FaultServer, root: Path) -> list[Transfer]:
@@ -187,9 +188,21 @@ def test_cancel_what_waits(server: FaultServer, tmp_path: Path) -> None:
         assert names(root) != []
         queue.cancel()
         assert names(root) == []
-        queue.add([transfer(tmp_path / "never", "https://example.com/x", DATA)])
+        queue.add([transfer(root, "https://example.com/x", DATA, path="never/x.safetensors")])
         queue.cancel()
-        assert not (tmp_path / "never").exists()
+        assert not (root / "never").exists()
+
+
+def test_cancel_by_link(tmp_path: Path) -> None:
+    """A folder that leads out of the roots gets nothing thrown away either."""
+    root, away = tmp_path / "m", tmp_path / "away"
+    root.mkdir()
+    away.mkdir()
+    (root / "x").symlink_to(away)
+    with Queue(None, roots=(str(root),)) as queue:
+        queue.add([transfer(root, "https://example.com/m", DATA, path="x/ink.safetensors")])
+        queue.cancel()
+        assert [e.state for e in queue.entries()] == [State.CANCELLED]
 
 
 def test_cancel_outside(server: FaultServer, tmp_path: Path) -> None:
@@ -441,6 +454,24 @@ def test_ids(tmp_path: Path) -> None:
 # ── room ──
 
 
+def test_taken_over(server: FaultServer, tmp_path: Path) -> None:
+    """Who lost an entry to another process lets go of it and waits for that one."""
+    moved = [transfer(tmp_path / "m", server.put("/m", DATA, slowly), DATA)]
+    other = Store(open_base(tmp_path / "data"), find_self())
+    with Queue(tmp_path / "data") as queue:
+        run = Working(queue, server, moved)
+        until(lambda: server.seen)
+        with sqlite3.connect(tmp_path / "data" / FILE_NAME) as base:
+            base.execute("UPDATE entries SET owner = ?", (str(other.here),))
+        base.close()
+        time.sleep(0.8)
+        assert not [name for name in names(tmp_path / "m") if name == NAME]
+        other.end(make_id(moved[0]), failure(moved[0], errors.Gated("not for you", hub="web")))
+        (outcome,) = run.join()
+    other.close()
+    assert isinstance(outcome.error, errors.Gated)
+
+
 def test_full_disk(server: FaultServer, tmp_path: Path) -> None:
     """A full disk holds back what goes to it, with the reason, and asks for nothing more of that."""
     if not shutil.which("unshare"):
@@ -472,6 +503,27 @@ def test_full_disk(server: FaultServer, tmp_path: Path) -> None:
         assert {e.outcome.path for e in paused} == {f"{n}.safetensors" for n in range(5)}
         queue.resume()
         assert {e.end for e in queue.entries() if e.state is State.QUEUED} == {None}
+
+
+def test_no_room(server: FaultServer, tmp_path: Path) -> None:
+    """The first transfer without room holds back the others of that disk; resumed, they are brought."""
+
+    def full(_url: str) -> dict[str, str]:
+        raise errors.NoSpace("the disk is full")
+
+    moved = several(server, tmp_path / "m")
+    elsewhere = transfer(Path("/proc/none"), "https://example.com/m", SMALL)  # another file system
+    with Queue(tmp_path / "data", roots=(str(tmp_path / "m"),)) as queue:
+        queue.add([elsewhere])
+        limits = replace(QUICK, together=1)
+        outcomes = queue.fetch(moved, authorize=full, limits=limits, guard=guard_for(server.origin))
+        assert {type(o.error) for o in outcomes} == {errors.NoSpace}
+        assert [o.path for o in outcomes] == [t.path for t in moved]
+        assert [e.state for e in queue.entries()] == [State.QUEUED] + [State.PAUSED] * 3
+        for n in range(3):
+            server.put(f"/{n}", DATA)
+        outcomes = queue.fetch(moved, authorize=no_token, limits=limits, guard=guard_for(server.origin))
+        assert {o.state for o in outcomes} == {State.VERIFIED}
 
 
 def test_room_that_is_promised(tmp_path: Path) -> None:
@@ -531,8 +583,7 @@ def test_bandwidth(server: FaultServer, tmp_path: Path) -> None:
             outcomes = queue.fetch(moved, authorize=no_token, limits=limits, guard=guard_for(server.origin))
         assert {o.state for o in outcomes} == {State.VERIFIED}
         seconds.append(time.monotonic() - began)
-    assert seconds[0] < 1.0
-    assert 1.7 < seconds[1] < 4.0  # 1.2 MB at 0.6 MB/s
+    assert seconds[0] < 1.8 <= seconds[1] < 6.0  # 1.2 MB at 0.6 MB/s, less the burst
 
 
 @given(st.lists(st.tuples(st.integers(0, 10**6), st.floats(0, 2)), max_size=50), st.integers(1, 10**6))
@@ -584,8 +635,8 @@ def test_owner_here() -> None:
         assert is_alive(here, here) is True
         assert is_alive(replace(here, started="1"), here) is False
         assert is_alive(replace(here, pid=2**22 + 5), here) is False
-    for other in ("boot", "space"):
-        assert is_alive(replace(here, **{other: "x"}), here) is None
+    assert is_alive(replace(here, boot="x"), here) is None
+    assert is_alive(replace(here, space="x"), here) is None
     assert is_alive(replace(here, started=""), here) is None
 
 
@@ -617,6 +668,8 @@ def test_owner_text(text: str) -> None:
         ("far/1/7/5/t", LEASE + 1, State.QUEUED),
         ("far/1/7/5/t", -LEASE - 1, State.QUEUED),  # a clock that was set back must not hold it for ever
         ("garbage", 0.0, State.QUEUED),
+        (str(find_self()), LEASE + 1, State.RUNNING),  # it is seen to run
+        (str(find_self()), STUCK + 1, State.QUEUED),  # … but has nothing in hand any more
     ],
 )
 def test_lease(tmp_path: Path, owner: str, age: float, state: State) -> None:

@@ -7,10 +7,13 @@ import random
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from transfer.faults import Exchange, FaultServer, good
@@ -132,7 +135,7 @@ def test_gone_while_working(server: FaultServer, tmp_path: Path, how: str) -> No
         transfer(tmp_path / "m", server.put(f"/{n}", d, behave), d, path=f"{n}.safetensors")
         for n, d in enumerate(data)
     ]
-    limits = QUICK.__class__(margin=0, together=4, stall=5)
+    limits = replace(QUICK, stall=5.0)
     with Queue(folder) as queue:
         outcomes = queue.fetch(moved, authorize=no_token, limits=limits, guard=guard_for(server.origin))
     assert {o.state for o in outcomes} == {State.VERIFIED}
@@ -239,6 +242,67 @@ def test_read_only_while_open(tmp_path: Path, caplog: pytest.LogCaptureFixture) 
     assert "memory only" in caplog.text
 
 
+def test_fault_of_ours() -> None:
+    """A statement that is wrong is no fault of the file: it raises, and does not go round for ever."""
+    base = open_base(None)
+    with pytest.raises(sqlite3.OperationalError, match="no such column"):
+        base.do(lambda connection: connection.execute("SELECT lost FROM entries"))
+    assert base.path is None
+    base.close()
+
+
+def test_fault_of_ours_on_disk(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The same where there is a file, which is tried anew a few times first."""
+    base = open_base(tmp_path)
+    assert base.path == tmp_path / FILE_NAME
+    with pytest.raises(sqlite3.OperationalError, match="no such column"):
+        base.do(lambda connection: connection.execute("SELECT lost FROM entries"))
+    base.close()
+    assert "keeps breaking" in caplog.text
+
+
+def test_damaged_for_two(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Of two processes that find the file ruined one makes it anew, and the other takes that."""
+    with Queue(tmp_path) as one, Queue(tmp_path) as two:
+        one.add(files(tmp_path, 3))
+        for path in tmp_path.iterdir():
+            path.write_bytes(b"\xff" * path.stat().st_size)
+        one.add(files(tmp_path, 5))
+        two.add(files(tmp_path, 6))
+        assert {e.id for e in one.entries()} == {e.id for e in two.entries()}
+        assert len(one.entries()) == 6
+
+
+def test_damaged_beyond_help(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """What cannot even be cleared away is done without."""
+    (tmp_path / FILE_NAME).write_bytes(b"nonsense" * 1000)
+    (tmp_path / f"{FILE_NAME}-shm").mkdir()
+    with Queue(tmp_path) as queue:
+        queue.add(files(tmp_path, 2))
+        assert len(queue.entries()) == 2
+    assert "memory only" in caplog.text
+
+
+@pytest.mark.parametrize("is_released", [True, False])
+def test_locked_at_first(tmp_path: Path, is_released: bool) -> None:
+    """Opening waits for a lock as well, and says so when it stays."""
+    blocker = sqlite3.connect(tmp_path / FILE_NAME, isolation_level=None, check_same_thread=False)
+    blocker.execute("BEGIN IMMEDIATE")
+    timer = threading.Timer(0.3, blocker.execute, ["ROLLBACK"])
+    try:
+        if is_released:
+            timer.start()
+            with Queue(tmp_path, patience=5) as queue:
+                assert len(queue.add(files(tmp_path, 1))) == 1
+        else:
+            with pytest.raises(IndexLocked):
+                Queue(tmp_path, patience=0.1)
+    finally:
+        if is_released:
+            timer.join()
+        blocker.close()
+
+
 def test_network_drive(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """On a network drive no file is made."""
     base = open_base(tmp_path, is_remote=lambda _path: True)
@@ -285,23 +349,44 @@ def test_locked(tmp_path: Path) -> None:
     store.close()
 
 
-def test_locked_while_working(server: FaultServer, tmp_path: Path) -> None:
+@pytest.mark.parametrize("only", [True, False])
+def test_locked_while_working(server: FaultServer, tmp_path: Path, only: bool) -> None:
     """A file that is locked for a while holds nothing up for good, and no transfer fails of it."""
-    data = safetensors(20_000)
+    data, root, folder = safetensors(20_000), tmp_path / "m", tmp_path / "data"
 
     def behave(x: Exchange) -> None:
-        blocker = sqlite3.connect(tmp_path / "data" / FILE_NAME, isolation_level=None)
-        with closing(blocker):
-            blocker.execute("BEGIN EXCLUSIVE")
+        if x.seen.path == "/n":
+            return good(x)
+        with closing(sqlite3.connect(folder / FILE_NAME, isolation_level=None)) as blocker:
+            blocker.execute("BEGIN IMMEDIATE")
             good(x)
-            time.sleep(0.6)
+            time.sleep(0.7)
             blocker.execute("ROLLBACK")
+        return None
 
-    moved = [transfer(tmp_path / "m", server.put("/m", data, behave), data)]
-    with Queue(tmp_path / "data") as queue:
-        (outcome,) = queue.fetch(moved, authorize=no_token, limits=QUICK, guard=guard_for(server.origin))
-        assert outcome.state is State.VERIFIED
-        assert [e.state for e in queue.entries()] == [State.VERIFIED]
+    moved = [transfer(root, server.put(f"/{n}", data, behave), data, path=f"{n}.safetensors") for n in "mn"]
+    with Queue(folder, roots=(str(root),), patience=0.02) as queue:
+        queue.add(moved)
+        how: dict[str, Any] = {
+            "authorize": no_token,
+            "limits": replace(QUICK, together=1),
+            "guard": guard_for(server.origin),
+        }
+        if only:
+            assert {o.state for o in queue.fetch(moved, **how)} == {State.VERIFIED}
+        else:
+            queue.work(**how)
+        assert {e.state for e in queue.entries()} == {State.VERIFIED}
+    assert len(server.seen) == 2
+
+
+def test_locked_for_good(tmp_path: Path) -> None:
+    """Nothing can be queued then, and that is said."""
+    Queue(tmp_path).close()
+    with closing(sqlite3.connect(tmp_path / FILE_NAME, isolation_level=None)) as blocker:
+        blocker.execute("BEGIN EXCLUSIVE")
+        with Queue(tmp_path, patience=0.02) as queue, pytest.raises(IndexLocked):
+            queue.fetch(files(tmp_path, 1), authorize=no_token)
 
 
 WRITER = """
