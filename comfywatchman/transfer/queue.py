@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -50,7 +50,6 @@ class Queue:
         self._roots = roots
         self._store = Store(open_base(folder, patience=patience), find_self())
         self._listeners = Listeners()
-        self.listen = self._listeners.add
 
     def __enter__(self) -> Self:
         return self
@@ -61,6 +60,10 @@ class Queue:
     def close(self) -> None:
         """Give the file back; no run of this queue may be under way."""
         self._store.close()
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Tell a listener of everything this queue carries out, until what is returned is called."""
+        return self._listeners.add(listener)
 
     # ── what stands in it ──
 
