@@ -46,7 +46,7 @@ from .resolution import Evidence, LocalMatch, Placement, Resolution, resolve
 from .transfer.events import Listener, Outcome, State
 from .transfer.guard import Guard
 from .transfer.limits import Limits
-from .transfer.queue import preflight, run
+from .transfer.queue import Queue
 from .workflow.document import read_workflow
 from .workflow.loaders import Loaders, load_loaders
 from .workflow.references import Reference, find_references
@@ -63,7 +63,7 @@ class Watchman:
     """Everything a user can ask for, in the user's words.
 
     `roots` is None where no ComfyUI is needed (search, describe); verbs that need one raise NoComfyUI.
-    `hubs` is empty offline.
+    `hubs` is empty offline. `data` is the folder of the queue that processes share; None: none is shared.
     """
 
     def __init__(
@@ -76,6 +76,7 @@ class Watchman:
         guard: Guard | None = None,
         limits: Limits | None = None,
         loaders: Loaders | None = None,
+        data: Path | None = None,
     ) -> None:
         self._given_roots = roots
         self._hubs = tuple(hubs)
@@ -84,6 +85,7 @@ class Watchman:
         self._guard = guard or Guard()
         self._limits = limits or Limits()
         self._loaders = loaders or load_loaders()
+        self._data = data
 
     def inspect(self, paths: Sequence[Path]) -> Answer:
         """What workflows need, against this disk; asks nobody."""
@@ -141,23 +143,27 @@ class Watchman:
         """Bring files, verify and publish them, and remember where they came from.
 
         One outcome each, in the same order. What the preflight finds impossible (room, rights, clashes)
-        fails before the first byte and keeps nothing else.
+        fails before the first byte and keeps nothing else. What an earlier run left in the queue stays
+        there unless it is asked for now.
+
+        Raises:
+            IndexTooNew, IndexLocked: the queue's file cannot be used.
         """
         roots = tuple(str(root.path) for root in self._roots)
-        doomed = {
-            id(transfer): problem.error
-            for problem in preflight(transfers, limits=self._limits, roots=roots)
-            for transfer in problem.transfers
-        }
-        ran = run(
-            [transfer for transfer in transfers if id(transfer) not in doomed],
-            authorize=self._authorize,
-            listener=listener,
-            stop=stop,
-            limits=self._limits,
-            guard=_agreed(self._guard, transfers),
-            roots=roots,
-        )
+        with Queue(self._data, roots=roots) as queue:
+            doomed = {
+                id(transfer): problem.error
+                for problem in queue.preflight(transfers, limits=self._limits)
+                for transfer in problem.transfers
+            }
+            ran = queue.fetch(
+                [transfer for transfer in transfers if id(transfer) not in doomed],
+                authorize=self._authorize,
+                listener=listener,
+                stop=stop,
+                limits=self._limits,
+                guard=_agreed(self._guard, transfers),
+            )
         for outcome in ran:
             self._remember(outcome)
         rest = iter(ran)

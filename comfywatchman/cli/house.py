@@ -84,6 +84,7 @@ def open_house(options: Common, *, hosts: Sequence[str] = (), needs_models: bool
                 policy=_policy(settings, hosts, hubs),
                 guard=_guard(settings),
                 limits=_limits(settings),
+                data=settings.home,
                 loaders=_loaders(options, settings) if needs_models else None,
             ),
         )
@@ -181,6 +182,7 @@ def _limits(settings: Settings) -> Limits:
     return Limits(
         together=settings.transfers_at_once,
         connections=settings.connections_per_host,
+        bandwidth=settings.bandwidth or None,
         largest=settings.file_cap,
         files=settings.plan_files,
         total=settings.plan_cap,
