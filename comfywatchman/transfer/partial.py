@@ -105,7 +105,12 @@ class Partial:
         return os.fstat(self._fd).st_size
 
     def trim(self, size: int) -> None:
-        """Cut the file, and the marks, to a size."""
+        """Cut the file, and the marks, to a size; bytes that have got another name are left alone.
+
+        Giving up after a failed publish comes by here, when the file may already be the finished model.
+        """
+        if not self.is_ours():
+            return
         os.ftruncate(self._fd, size)
         marks = tuple(mark for mark in self.journal.marks if mark[0] <= size)
         self.journal = replace(self.journal, marks=marks)
