@@ -169,11 +169,20 @@ def kept_bytes(place: Place, target: str, identity: Identity) -> int:
 
 
 def sweep(place: Place, target: str, identity: Identity) -> None:
-    """Remove leftover partials of a file that is here now."""
+    """Remove leftover partials of a file that is here now, and journals whose partial is gone.
+
+    A power cut may take back the removal of a journal and not that of its partial.
+    """
     for name in _parts_of(place, target):
         found = _adopt(place, name, identity)
         if found is not None:
             found.remove()
+    names = set(place.names())
+    journal = re.compile(re.escape(target) + r"\.[0-9a-f]{8}\.cwjournal(\.new)?")
+    for name in filter(journal.fullmatch, names):
+        part = name.removesuffix(".new").removesuffix(".cwjournal") + ".cwpart"
+        if part not in names:
+            place.unlink(name)
 
 
 def _part_name(target: str) -> str:

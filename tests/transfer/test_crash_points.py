@@ -178,6 +178,18 @@ def test_writes_that_take_only_half(scene: Scene) -> None:
     scene.heal()
 
 
+@pytest.mark.parametrize("scene", ["stream"], indirect=True)
+def test_journal_written_by_halves(scene: Scene) -> None:
+    """A journal whose writing took several writes is as good as any: the next run asks for the rest."""
+    scene.set_up()
+    scene.server.put("/m", DATA, then(cut_at(90_000), status(404)))
+    assert scene.run(Plan(short=True)).state == "failed"
+    scene.server.put("/m", DATA)
+    scene.server.seen.clear()
+    assert scene.run().state == "verified"
+    assert scene.server.seen[0].headers["range"].startswith("bytes=90000-")
+
+
 @pytest.mark.parametrize("scene", ["stream", "taken"], indirect=True)
 @pytest.mark.parametrize("error", ["EPERM", "EXDEV", "EMLINK", "ENOTSUP"])
 def test_no_links_here(scene: Scene, error: str) -> None:
