@@ -28,7 +28,7 @@ class Fickle:
     """
 
     def __init__(self, rng: random.Random, *, known: bool) -> None:
-        kinds = ["strong", "weak", "weak again", "none", *(["strong again"] if known else [])]
+        kinds = ["strong", "strong", "strong", "weak", "weak again", "none", *(["strong again"] if known else [])]
         self.tags = rng.choice(kinds)
         self.dated = rng.random() < 0.5
         self.rng, self.changes = rng, rng.choice((0.0, 0.2, 0.5))
@@ -47,7 +47,8 @@ class Fickle:
             "none": None,
         }[self.tags]
         x.resource.modified = DATES[n] if self.dated else None
-        self.rng.choice((good, good, cut_at(self.rng.randrange(90_000)), no_ranges))(x)
+        cut = cut_at(self.rng.randrange(90_000))
+        self.rng.choice((good, good, cut, cut, no_ranges))(x)
 
 
 def _fetch_often(seed: int, server: FaultServer, root: Path) -> tuple[str, int]:
