@@ -83,8 +83,12 @@ def check_disk(desk: Desk) -> None:
 def check(ran: Ran, desk: Desk) -> None:
     """Neither what was printed nor what was written holds a canary or a signed address."""
     for text in (ran.out, ran.err):
-        assert hits(text.encode(), (*CANARIES, EMBEDDED)) == []
+        assert hits(text.encode()) == []
         assert not SIGNED.search(text.encode()), text
+    # A document tells of the workflow what stands in it, its links included; nothing else does.
+    own = () if ran.out.startswith("{") else (ran.out,)
+    for text in (*own, ran.err):
+        assert hits(text.encode(), (EMBEDDED,)) == []
     check_disk(desk)
 
 
@@ -139,7 +143,7 @@ FAULTS = {
     "told back": faults.gives(html_answer(f"Your token {CIVITAI} or {HUGGING} is wrong")),
 }
 ROUTES = ("civitai", "huggingface", "delivery.bytes", "civitai.download", "huggingface.resolve")
-BYTES = ROUTES[2:]  # transfers wait longer with every failure
+BYTES = ROUTES[2:]  # a transfer waits longer with every failure, and nobody waits here for long
 QUICK = {("none", "civitai"), ("401", "civitai"), ("403", "huggingface"), ("500", "delivery.bytes"),
          ("a page", "civitai.download"), ("cut", "delivery.bytes"), ("403", "delivery.bytes")}  # fmt: skip
 
@@ -165,7 +169,7 @@ def test_commands(desk: Desk, fault: str, route: str) -> None:
     flow = stock(desk)
     bend = FAULTS[fault]
     if bend is not None:
-        desk.hub.bend(route, bend, times=1 if route in BYTES else None)
+        desk.hub.bend(route, bend, times=1 if route in BYTES else 8)
     for words in (
         ("token", "test", "civitai"),
         ("token", "test", "huggingface"),
