@@ -1,16 +1,15 @@
 """Canary tokens, set everywhere a token may be set, and looked for in everything that is written.
 
-    CIVITAI_API_KEY   tokens.json   HF_TOKEN   a URL in the workflow
-        │ fetch resolve search describe token test settings, at -vv, against hubs that fail in many ways
-        ▼
-    stdout, stderr, logs, data folder with its databases, models folder, partials, journals, caches:  0 hits
+CIVITAI_API_KEY   tokens.json   HF_TOKEN   a URL in the workflow
+    │ fetch resolve search describe token test settings, at -vv, against hubs that fail in many ways
+    ▼
+stdout, stderr, logs, data folder with its databases, models folder, partials, journals, caches:  0 hits
 """
 
 from __future__ import annotations
 
 import base64
 import json
-import os
 import re
 import subprocess
 import sys
@@ -23,10 +22,10 @@ from urllib.parse import quote, quote_plus
 
 import click
 import pytest
+from cli_desk import LORA, VAE, VARIABLES, Desk, Ran, child_environment, make_desk
 from fakehub import faults
 from fakehub.server import FakeHub
 
-from cli_desk import LORA, VAE, VARIABLES, Desk, Ran, child_environment, make_desk
 from comfywatchman.cli.main import run
 from comfywatchman.demo import models
 from comfywatchman.demo.shelf import Account, Blob
@@ -267,7 +266,7 @@ def watched() -> Iterator[list[bytes]]:
     thread.join()
 
 
-@pytest.mark.skipif(not os.path.exists("/proc/self/cmdline"), reason="needs /proc")
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="needs /proc")
 def test_killed_in_the_middle(desk: Desk, watched: list[bytes]) -> None:
     """What a killed fetch leaves behind holds no secret, nor does any command line while it runs."""
     desk.hub.add_repo("Comfy-Org/big", {"big.safetensors": BIG})
