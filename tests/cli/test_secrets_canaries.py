@@ -1,16 +1,15 @@
 """Canary tokens, set everywhere a token may be set, and looked for in everything that is written.
 
-    CIVITAI_API_KEY   tokens.json   HF_TOKEN   a URL in the workflow
-        │ fetch resolve search describe token test settings, at -vv, against hubs that fail in many ways
-        ▼
-    stdout, stderr, logs, data folder with its databases, models folder, partials, journals, caches:  0 hits
+CIVITAI_API_KEY   tokens.json   HF_TOKEN   a URL in the workflow
+    │ fetch resolve search describe token test settings, at -vv, against hubs that fail in many ways
+    ▼
+stdout, stderr, logs, data folder with its databases, models folder, partials, journals, caches:  0 hits
 """
 
 from __future__ import annotations
 
 import base64
 import json
-import os
 import re
 import subprocess
 import sys
@@ -23,10 +22,10 @@ from urllib.parse import quote, quote_plus
 
 import click
 import pytest
+from cli_desk import LORA, VAE, VARIABLES, Desk, Ran, child_environment, make_desk
 from fakehub import faults
 from fakehub.server import FakeHub
 
-from cli_desk import LORA, VAE, VARIABLES, Desk, Ran, child_environment, make_desk
 from comfywatchman.cli.main import run
 from comfywatchman.demo import models
 from comfywatchman.demo.shelf import Account, Blob
@@ -83,8 +82,12 @@ def check_disk(desk: Desk) -> None:
 def check(ran: Ran, desk: Desk) -> None:
     """Neither what was printed nor what was written holds a canary or a signed address."""
     for text in (ran.out, ran.err):
-        assert hits(text.encode(), (*CANARIES, EMBEDDED)) == []
+        assert hits(text.encode()) == []
         assert not SIGNED.search(text.encode()), text
+    # A document tells of the workflow what stands in it, its links included; nothing else does.
+    own = () if ran.out.startswith("{") else (ran.out,)
+    for text in (*own, ran.err):
+        assert hits(text.encode(), (EMBEDDED,)) == []
     check_disk(desk)
 
 
@@ -139,7 +142,7 @@ FAULTS = {
     "told back": faults.gives(html_answer(f"Your token {CIVITAI} or {HUGGING} is wrong")),
 }
 ROUTES = ("civitai", "huggingface", "delivery.bytes", "civitai.download", "huggingface.resolve")
-BYTES = ROUTES[2:]  # transfers wait longer with every failure
+BYTES = ROUTES[2:]  # a transfer waits longer with every failure, and nobody waits here for long
 QUICK = {("none", "civitai"), ("401", "civitai"), ("403", "huggingface"), ("500", "delivery.bytes"),
          ("a page", "civitai.download"), ("cut", "delivery.bytes"), ("403", "delivery.bytes")}  # fmt: skip
 
@@ -165,7 +168,7 @@ def test_commands(desk: Desk, fault: str, route: str) -> None:
     flow = stock(desk)
     bend = FAULTS[fault]
     if bend is not None:
-        desk.hub.bend(route, bend, times=1 if route in BYTES else None)
+        desk.hub.bend(route, bend, times=1 if route in BYTES else 8)
     for words in (
         ("token", "test", "civitai"),
         ("token", "test", "huggingface"),
@@ -263,7 +266,7 @@ def watched() -> Iterator[list[bytes]]:
     thread.join()
 
 
-@pytest.mark.skipif(not os.path.exists("/proc/self/cmdline"), reason="needs /proc")
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="needs /proc")
 def test_killed_in_the_middle(desk: Desk, watched: list[bytes]) -> None:
     """What a killed fetch leaves behind holds no secret, nor does any command line while it runs."""
     desk.hub.add_repo("Comfy-Org/big", {"big.safetensors": BIG})

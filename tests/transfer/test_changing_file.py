@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import shutil
 from dataclasses import replace
@@ -16,6 +17,8 @@ from comfywatchman.errors import DigestMismatch, HubError, TransferError
 from comfywatchman.transfer.events import State
 from comfywatchman.transfer.queue import run
 
+_LOG = logging.getLogger(__name__)  # figures: pytest --log-cli-level=INFO
+
 VERSIONS = [safetensors(size, seed) for size, seed in ((90_000, 1), (90_000, 2), (90_000, 3), (70_000, 4))]
 DATES = [f"Wed, 21 Oct 2015 07:28:0{n} GMT" for n in range(4)]
 
@@ -28,7 +31,15 @@ class Fickle:
     """
 
     def __init__(self, rng: random.Random, *, known: bool) -> None:
-        kinds = ["strong", "strong", "strong", "weak", "weak again", "none", *(["strong again"] if known else [])]
+        kinds = [
+            "strong",
+            "strong",
+            "strong",
+            "weak",
+            "weak again",
+            "none",
+            *(["strong again"] if known else []),
+        ]
         self.tags = rng.choice(kinds)
         self.dated = rng.random() < 0.5
         self.rng, self.changes = rng, rng.choice((0.0, 0.2, 0.5))
@@ -101,13 +112,13 @@ def test_changing_file(tmp_path: Path, seeds: range) -> None:
             ends.append(ended)
             resumed += asked > 0
             shutil.rmtree(tmp_path / "models")
-    print(f"{len(ends)} runs: {ends.count('verified')} verified, {resumed} sent If-Range")
+    _LOG.info("%s runs: %s verified, %s sent If-Range", len(ends), ends.count("verified"), resumed)
     assert ends.count("verified") >= len(seeds) // 2
     assert resumed >= len(seeds) // 5
 
 
 def test_splices_are_seen(tmp_path: Path) -> None:
-    """Negative control: a server that lies with a strong tag, and no digest published, does get a splice in."""
+    """Negative control: a server that lies with a strong tag, and no digest published, gets a splice in."""
     old, new = VERSIONS[0], VERSIONS[1]
     with FaultServer() as server:
         url = server.put("/m", old, cut_at(50_000))

@@ -6,6 +6,7 @@ The calls are counted and broken by `faultydisk`, at the system's door, so no st
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -16,6 +17,8 @@ from transfer.faults import FaultServer, cut_at, flipped, status, then
 from transfer.faultydisk import Plan
 from transfer.models import NAME, safetensors, sha256
 from transfer.nursery import Ended, Errand, Nursery
+
+_LOG = logging.getLogger(__name__)  # figures: pytest --log-cli-level=INFO
 
 DATA = safetensors(150_000)
 OTHER = safetensors(150_000, seed=9)
@@ -114,10 +117,16 @@ def scene(request: pytest.FixtureRequest, nursery: Nursery, server: FaultServer,
 
 @pytest.mark.parametrize(
     "scene",
-    ["stream", "resume", *(pytest.param(name, marks=FULL) for name in SCENES if name not in ("stream", "resume"))],
+    [
+        "stream",
+        "resume",
+        *(pytest.param(name, marks=FULL) for name in SCENES if name not in ("stream", "resume")),
+    ],
     indirect=True,
 )
-@pytest.mark.parametrize("torn", [pytest.param(False, id="before"), pytest.param(True, id="torn", marks=FULL)])
+@pytest.mark.parametrize(
+    "torn", [pytest.param(False, id="before"), pytest.param(True, id="torn", marks=FULL)]
+)
 def test_died_at_every_call(scene: Scene, torn: bool) -> None:
     """Killed before, or half-way through, each call that changes the disk."""
     points = 0
@@ -129,7 +138,7 @@ def test_died_at_every_call(scene: Scene, torn: bool) -> None:
         if not ended.signal:
             break
         points += 1
-    print(f"{points} points")
+    _LOG.info("%s points", points)
     assert points >= 20
 
 
@@ -143,7 +152,7 @@ EXPECTED = {"ENOSPC": "no-space", "EDQUOT": "no-space", "EFBIG": "no-space"}
 )
 @pytest.mark.parametrize("scene", ["stream", pytest.param("resume", marks=FULL)], indirect=True)
 def test_failed_at_every_call(scene: Scene, error: str) -> None:
-    """A call that fails, once or from then on, ends in a typed error without a second try, or does no harm."""
+    """A call that fails, once or for good, ends in a typed error without a second try, or does no harm."""
     scene.set_up()
     often = scene.run().counts
     points = failed = 0
@@ -164,7 +173,7 @@ def test_failed_at_every_call(scene: Scene, error: str) -> None:
                     assert ended.state == "verified", (call, nth, sticky, ended)
                 assert len(scene.server.seen) <= 1, (call, nth, sticky)
                 scene.heal()
-    print(f"{points} points, {failed} failed")
+    _LOG.info("%s points, %s failed", points, failed)
     assert points >= 30
     assert failed >= 12
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import shutil
 import threading
@@ -14,6 +15,8 @@ import pytest
 from transfer.faults import Exchange, FaultServer, cut_at, status, then
 from transfer.models import NAME, safetensors, sha256
 from transfer.nursery import Child, Errand, Nursery
+
+_LOG = logging.getLogger(__name__)  # figures: pytest --log-cli-level=INFO
 
 DATA = safetensors(400_000)
 BIG = safetensors(8_000_000)
@@ -135,7 +138,7 @@ def test_killed_while_receiving(
     moment = Moment(threading.Event(), 0.030)
     url = server.put("/m", DATA, slowly(moment))
     tally = _kill_often(nursery, _errand(url, tmp_path, DATA, segments), DATA, moment, kills)
-    print(tally)
+    _LOG.info("%s", tally)
     assert tally.partway >= kills // 2
 
 
@@ -148,10 +151,8 @@ def test_killed_while_resuming(server: FaultServer, nursery: Nursery, tmp_path: 
     left = tmp_path / "left"
     nursery.run(replace(errand, root=str(left)))
     server.put("/m", DATA, slowly(moment))
-    tally = _kill_often(
-        nursery, errand, DATA, moment, kills, lambda root: _copy(left, root)
-    )
-    print(tally)
+    tally = _kill_often(nursery, errand, DATA, moment, kills, lambda root: _copy(left, root))
+    _LOG.info("%s", tally)
     assert tally.resumed >= kills
     assert tally.partway >= kills // 2
 
@@ -166,7 +167,7 @@ def test_killed_while_hashing(server: FaultServer, nursery: Nursery, tmp_path: P
     nursery.run(replace(errand, root=str(left)))
     server.put("/m", BIG, slowly(moment, at_end=True))
     tally = _kill_often(nursery, errand, BIG, moment, kills, lambda root: _copy(left, root))
-    print(tally)
+    _LOG.info("%s", tally)
     assert tally.partway + tally.published == tally.killed
 
 
@@ -176,7 +177,7 @@ def test_killed_while_publishing(server: FaultServer, nursery: Nursery, tmp_path
     moment = Moment(threading.Event(), 0.020)
     url = server.put("/m", DATA, slowly(moment, at_end=True))
     tally = _kill_often(nursery, _errand(url, tmp_path, DATA), DATA, moment, kills)
-    print(tally)
+    _LOG.info("%s", tally)
     assert tally.published + tally.partway >= kills // 2
 
 

@@ -143,6 +143,30 @@ def test_a_partial_that_is_somebodys_model(place: Place, tmp_path: Path) -> None
     assert names(place) == ["moved by the user.safetensors"]
 
 
+def test_cutting_spares_the_published(place: Place, tmp_path: Path) -> None:
+    """Once the bytes have their final name, giving up does not cut them any more."""
+    partial = Partial.begin(place, NAME, ONE)
+    partial.write(0, DATA)
+    os.link(tmp_path / partial.name, tmp_path / NAME)
+    partial.trim(100)
+    partial.release()
+    assert (tmp_path / NAME).read_bytes() == DATA
+    assert names(place) == [NAME]
+
+
+def test_journals_without_partials(place: Place, tmp_path: Path) -> None:
+    """Journals whose partial a power cut took are swept away; one that is in use, or another's, stays."""
+    held = Partial.begin(place, NAME, ONE)
+    held.write(0, DATA)
+    held.checkpoint(((len(DATA), sha256(DATA).hex),))
+    for name in (f"{NAME}.00000000.cwjournal", f"{NAME}.00000000.cwjournal.new", "b.00000000.cwjournal"):
+        (tmp_path / name).write_bytes(b"{}")
+    sweep(place, NAME, ONE)
+    journal = held.name.replace("cwpart", "cwjournal")
+    assert names(place) == ["b.00000000.cwjournal", journal, held.name]
+    held.remove()
+
+
 def test_links_and_folders_are_no_partials(place: Place, tmp_path: Path) -> None:
     """What is no plain file of ours is not touched."""
     (tmp_path / "precious").write_bytes(b"precious")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import shutil
 from collections.abc import Iterator
@@ -25,6 +26,8 @@ from transfer.powercut import cut
 
 from comfywatchman.transfer.events import State
 from comfywatchman.transfer.queue import run
+
+_LOG = logging.getLogger(__name__)  # figures: pytest --log-cli-level=INFO
 
 DATA = safetensors(150_000)
 
@@ -109,7 +112,7 @@ def test_power_cut(
         begun += any(folder.glob("*.cwjournal"))
         _recover(recorded, folder, 4 if kind == "lanes" else 1)
         shutil.rmtree(folder)
-    print(f"{states} states: {finished} with the file, {begun} with a journal")
+    _LOG.info("%s states: %s with the file, %s with a journal", states, finished, begun)
     assert begun >= states // 5
     if kind != "broken":
         assert finished >= states // 50
@@ -133,5 +136,7 @@ def test_synced_bytes_come_before_names(nursery: Nursery, server: FaultServer, t
     part = next(record[2] for record in log if record[0] == "create" and record[1].endswith(".cwpart"))
     written = max(at for at, record in enumerate(log) if record[:2] == ("write", part))
     assert any(record == ("sync", part) for record in log[written:linked])
-    after = [record for record in log[linked:] if record[0] == "sync names" or str(record[1]).endswith("part")]
+    after = [
+        record for record in log[linked:] if record[0] == "sync names" or str(record[1]).endswith("part")
+    ]
     assert [record[0] for record in after] == ["link", "sync names", "unlink"]

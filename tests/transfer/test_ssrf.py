@@ -9,6 +9,7 @@ anywhere is one connection there. Each guard is tried alone, with the other one 
 from __future__ import annotations
 
 import ipaddress
+import logging
 import os
 import socket
 import threading
@@ -27,6 +28,8 @@ from comfywatchman.errors import Refused, WatchmanError
 from comfywatchman.transfer.events import Outcome, State
 from comfywatchman.transfer.guard import Guard
 from comfywatchman.transfer.queue import run
+
+_LOG = logging.getLogger(__name__)  # figures: pytest --log-cli-level=INFO
 
 DATA = safetensors(20_000)
 CODES = (301, 302, 303, 307, 308)
@@ -117,7 +120,7 @@ def test_spellings_at_every_hop(net: Net, tmp_path: Path, scheme: str, positions
                 outcome = net.fetch(tmp_path, url, net.guard())
                 assert isinstance(outcome.error, Refused), (spelling, position, code, outcome.error)
                 tried += 1
-    print(f"{tried} attempts, {net.listener.connections} connections")
+    _LOG.info("%s attempts, %s connections", tried, net.listener.connections)
     assert set(net.asked) <= {HUB}
     assert net.listener.connections == 0
 
