@@ -57,7 +57,7 @@ def is_alive(owner: Owner, here: Owner) -> bool | None:
 
 def _boot() -> str:
     try:
-        return (_PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return (_PROC / "sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
     except (OSError, ValueError):  # pragma: no cover - elsewhere than on Linux
         return ""
 
@@ -76,6 +76,6 @@ def _started(pid: int) -> str | None:
         fields = (_PROC / str(pid) / "stat").read_bytes().rpartition(b")")[2].split()
     except OSError:
         return None
-    if len(fields) < 20 or fields[0].decode("ascii", "replace") in _GONE:
+    if len(fields) < 20 or fields[0].decode("utf-8", "replace") in _GONE:
         return None
-    return fields[19].decode("ascii", "replace")
+    return fields[19].decode("utf-8", "replace")

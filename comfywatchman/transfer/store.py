@@ -316,10 +316,10 @@ class Store:
         """Put an entry in front of another, with the other's priority; None: behind all of its own."""
 
         def step(base: sqlite3.Connection) -> None:
-            found = base.execute("SELECT priority FROM entries WHERE id = ?", (before or id_,)).fetchone()
-            if found is None or id_ == before:
+            known = dict(base.execute("SELECT id, priority FROM entries").fetchall())
+            if id_ not in known or (before or id_) not in known or id_ == before:
                 return
-            base.execute("UPDATE entries SET priority = ? WHERE id = ?", (found[0], id_))
+            base.execute("UPDATE entries SET priority = ? WHERE id = ?", (known[before or id_], id_))
             rows = base.execute(
                 "SELECT id FROM entries WHERE id != ? ORDER BY priority DESC, position", (id_,)
             )

@@ -508,7 +508,10 @@ def test_full_disk(server: FaultServer, tmp_path: Path) -> None:
 def test_no_room(server: FaultServer, tmp_path: Path) -> None:
     """The first transfer without room holds back the others of that disk; resumed, they are brought."""
 
-    def full(_url: str) -> dict[str, str]:
+    asked: list[str] = []
+
+    def full(url: str) -> dict[str, str]:
+        asked.append(url)
         raise errors.NoSpace("the disk is full")
 
     moved = several(server, tmp_path / "m")
@@ -518,6 +521,7 @@ def test_no_room(server: FaultServer, tmp_path: Path) -> None:
         limits = replace(QUICK, together=1)
         outcomes = queue.fetch(moved, authorize=full, limits=limits, guard=guard_for(server.origin))
         assert {type(o.error) for o in outcomes} == {errors.NoSpace}
+        assert len(asked) == 1
         assert [o.path for o in outcomes] == [t.path for t in moved]
         assert [e.state for e in queue.entries()] == [State.QUEUED] + [State.PAUSED] * 3
         for n in range(3):
