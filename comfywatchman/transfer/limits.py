@@ -17,7 +17,7 @@ class Limits:
     small: int = 64 * MIB  # what counts as small there
     connections: int = 16  # to one host at once, over all transfers
 
-    segments: int = 8  # ranges of one file at once
+    segments: int = 16  # ranges of one file at once, at most
     segment: int = 8 * MIB  # bytes of one range
     segment_from: int = 16 * MIB  # files below come in one stream
 
