@@ -52,7 +52,7 @@ class Pace:
 
     def _judge(self, now: float, speed: float) -> None:
         """Take back a step that brought nothing; take one if it is time."""
-        paid = speed >= self._speed * _GAIN
+        paid = speed > self._speed * _GAIN
         if self._before and not paid:
             self.wanted, self._before = self._before, 0
             self._next_step = now + _AGAIN
