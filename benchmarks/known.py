@@ -7,8 +7,8 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter_ns
 
-from comfywatchman.hubs.known import SHIPPED, Known
-from comfywatchman.hubs.tables import Table, parse_table
+from comfywatchman.hubs.known.known import SHIPPED, Known
+from comfywatchman.hubs.known.tables import Table, parse_table
 from comfywatchman.workflow.references import Reference
 
 LOOK_UP_BUDGET = 50.0  # microseconds

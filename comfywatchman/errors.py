@@ -232,6 +232,20 @@ class LibraryError(WatchmanError):
     code = "library-error"
 
 
+class IndexLocked(LibraryError):
+    """Another program keeps a file of the data folder locked."""
+
+    code = "index-locked"
+    default_hint = "Wait until the other program is done with it and run the command again."
+
+
+class IndexTooNew(LibraryError):
+    """A file of the data folder was written by a newer version."""
+
+    code = "index-too-new"
+    default_hint = "Update comfywatchman, or move the file away to start anew."
+
+
 class FileChanged(LibraryError):
     """A file changed while it was read."""
 

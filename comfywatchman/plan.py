@@ -251,7 +251,7 @@ def _one_click(file: RemoteFile, evidence: Evidence, policy: Policy) -> tuple[Co
     if evidence <= Evidence.NAME:
         return Consent.PLAN, "only its name says that it is the one"
     if not (file.digest("sha256") or file.digest("blake3")):
-        return Consent.PLAN, "no digest is published"
+        return Consent.PLAN, "no digest of it is known"
     if file.size is not None and file.size > policy.automatic_size:
         return Consent.PLAN, f"larger than {policy.automatic_size / GIB:.0f} GiB"
     return None

@@ -46,7 +46,7 @@ def read_plan(data: bytes) -> Plan:
         if document["schema"].json != SCHEMA:
             raise document["schema"].fault(SCHEMA)
         return Plan(
-            transfers=tuple(map(_transfer, document["transfers"].items())),
+            transfers=tuple(map(read_transfer, document["transfers"].items())),
             kept=tuple(map(_kept, document["kept"].items())),
             unresolved=tuple(map(_open, document["unresolved"].items())),
         )
@@ -89,7 +89,12 @@ def judge_again(
     return Plan(transfers=tuple(transfers), kept=kept, unresolved=(*saved.unresolved, *lost))
 
 
-def _transfer(value: Value) -> Transfer:
+def read_transfer(value: Value) -> Transfer:
+    """The transfer that `Transfer.to_dict` wrote.
+
+    Raises:
+        InputError: it is none.
+    """
     return Transfer(
         source=_remote_file(value["file"]),
         root=value["root"].text(),

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 
 from .catalog import LocalFile, Model, RemoteFile
 from .errors import HubError, WatchmanError
+from .facts import Facts, preferred_words
+from .library.examination import Examination
 from .resolution import Resolution
 from .workflow.references import Survey
 
@@ -50,9 +52,24 @@ class Description:
     """What one model is: the file here, if a file was meant, and what hubs publish of it."""
 
     subject: str
-    local: LocalFile | None = None
+    examined: Examination | None = None
     files: tuple[RemoteFile, ...] = ()
     faults: tuple[HubError, ...] = ()
+
+    @property
+    def local(self) -> LocalFile | None:
+        """The file here, with its digests."""
+        return self.examined.file if self.examined else None
+
+    @property
+    def trigger_words(self) -> tuple[str, ...]:
+        """The words to use: the user's own, else the sidecars', else the header's, else the hubs'."""
+        published = [word for file in self.files for word in file.trigger_words]
+        if self.examined is None:
+            return preferred_words((), Facts(), published)
+        digests = self.examined.file.digests
+        sidecars = [s.facts for s in self.examined.beside.sidecars if s.is_of(digests) is not False]
+        return preferred_words(sidecars, self.examined.inside.facts, published)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -115,15 +115,6 @@ def _read_host(value: Value) -> str:
     return text
 
 
-def _choice(*words: str) -> Kind:
-    def read(value: Value) -> str:
-        if (word := value.text().lower()) not in words:
-            raise value.fault(f"one of {', '.join(words)}")
-        return word
-
-    return Kind(f"one of {', '.join(words)}", read)
-
-
 def _optional(kind: Kind) -> Kind:
     """The kind, or nothing: null in the file, `none` when typed."""
     return Kind(
@@ -210,16 +201,9 @@ class Settings:
     bandwidth: int | None = field(
         default=None, metadata=_key(_optional(_BYTES), "the most bytes a second over all transfers")
     )
-    precision: str | None = field(
-        default=None,
-        metadata=_key(
-            _optional(_choice("fp32", "bf16", "fp16", "fp8", "nf4", "gguf")),
-            "the precision preferred where a hub offers several",
-        ),
-    )
     nsfw: bool = field(default=False, metadata=_key(_FLAG, "show adult models in search"))
     cache_hours: int = field(
-        default=24, metadata=_key(_count(0, 8760), "how long a hub's answers are remembered")
+        default=720, metadata=_key(_count(0, 8760), "the longest that a hub's answer is remembered")
     )
     origins: Mapping[str, Origin] = field(default_factory=dict)
     unknown: tuple[str, ...] = ()

@@ -10,6 +10,7 @@ Faces read input, call one verb and show the answer.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -32,12 +33,12 @@ from .errors import (
     UnknownFolder,
     WatchmanError,
 )
-from .hasher import Hasher
 from .hubs.base import Hub, SearchQuery
 from .inquiry import Case, KnownModels, inquire
+from .library.examination import examine_file
 from .library.index import LocalIndex
 from .library.roots import Roots
-from .library.scan import hash_file, scan_roots
+from .library.scan import scan_roots
 from .plan import Consent, Plan, Policy, Transfer, make_plan, make_transfer
 from .planfile import judge_again
 from .report import Answer, Description, Listing, Report
@@ -45,7 +46,7 @@ from .resolution import Evidence, LocalMatch, Placement, Resolution, resolve
 from .transfer.events import Listener, Outcome, State
 from .transfer.guard import Guard
 from .transfer.limits import Limits
-from .transfer.queue import preflight, run
+from .transfer.queue import Queue
 from .workflow.document import read_workflow
 from .workflow.loaders import Loaders, load_loaders
 from .workflow.references import Reference, find_references
@@ -62,7 +63,7 @@ class Watchman:
     """Everything a user can ask for, in the user's words.
 
     `roots` is None where no ComfyUI is needed (search, describe); verbs that need one raise NoComfyUI.
-    `hubs` is empty offline.
+    `hubs` is empty offline. `data` is the folder of the queue that processes share; None: none is shared.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Watchman:
         guard: Guard | None = None,
         limits: Limits | None = None,
         loaders: Loaders | None = None,
+        data: Path | None = None,
     ) -> None:
         self._given_roots = roots
         self._hubs = tuple(hubs)
@@ -83,6 +85,7 @@ class Watchman:
         self._guard = guard or Guard()
         self._limits = limits or Limits()
         self._loaders = loaders or load_loaders()
+        self._data = data
 
     def inspect(self, paths: Sequence[Path]) -> Answer:
         """What workflows need, against this disk; asks nobody."""
@@ -140,23 +143,27 @@ class Watchman:
         """Bring files, verify and publish them, and remember where they came from.
 
         One outcome each, in the same order. What the preflight finds impossible (room, rights, clashes)
-        fails before the first byte and keeps nothing else.
+        fails before the first byte and keeps nothing else. What an earlier run left in the queue stays
+        there unless it is asked for now.
+
+        Raises:
+            IndexTooNew, IndexLocked: the queue's file cannot be used.
         """
         roots = tuple(str(root.path) for root in self._roots)
-        doomed = {
-            id(transfer): problem.error
-            for problem in preflight(transfers, limits=self._limits, roots=roots)
-            for transfer in problem.transfers
-        }
-        ran = run(
-            [transfer for transfer in transfers if id(transfer) not in doomed],
-            authorize=self._authorize,
-            listener=listener,
-            stop=stop,
-            limits=self._limits,
-            guard=_agreed(self._guard, transfers),
-            roots=roots,
-        )
+        with Queue(self._data, roots=roots) as queue:
+            doomed = {
+                id(transfer): problem.error
+                for problem in queue.preflight(transfers, limits=self._limits)
+                for transfer in problem.transfers
+            }
+            ran = queue.fetch(
+                [transfer for transfer in transfers if id(transfer) not in doomed],
+                authorize=self._authorize,
+                listener=listener,
+                stop=stop,
+                limits=self._limits,
+                guard=_agreed(self._guard, transfers),
+            )
         for outcome in ran:
             self._remember(outcome)
         rest = iter(ran)
@@ -165,15 +172,18 @@ class Watchman:
     def describe(self, subject: str) -> Description:
         """What a model is, by a file here, a link, an id, an AIR or a digest.
 
+        Of a file, what it and its sidecars say is told too, which asks nobody.
+
         Raises:
             InvalidAir: it is none of them.
             HubError: the hub does not give it.
+            InputError: the file cannot be read.
+            FileChanged: the file changed while it was read.
         """
-        path = Path(subject)
-        if path.is_file():
-            local = _local_file(path)
-            files, faults = self._identify(local.digests)
-            return Description(subject=subject, local=local, files=files, faults=faults)
+        if os.path.isfile(subject):  # noqa: PTH113 - unlike Path.is_file it never raises
+            examined = examine_file(Path(subject))
+            files, faults = self._identify(examined.file.digests)
+            return Description(subject=subject, examined=examined, files=files, faults=faults)
         try:
             link = parse_thing(subject)
         except InvalidAir as fault:
@@ -245,11 +255,15 @@ class Watchman:
         return dict(zip(questions, cases, strict=True))
 
     def _identify(self, digests: Sequence[Digest]) -> tuple[tuple[RemoteFile, ...], tuple[HubError, ...]]:
+        """What hubs publish under digests; the short form of a whole one would ask the same again."""
+        whole = any(digest.identifies for digest in digests)
+        asked = [digest for digest in digests if not (whole and digest.algorithm == "autov2")]
+        asked.sort(key=lambda digest: not digest.identifies)
         files: list[RemoteFile] = []
         faults: list[HubError] = []
         for hub in self._hubs:
             try:
-                answers = map(hub.identify, sorted(digests, key=lambda digest: not digest.identifies))
+                answers = map(hub.identify, asked)
                 files.extend(next(filter(None, answers), ()))
             except HubError as fault:
                 faults.append(fault)
@@ -339,19 +353,6 @@ def _with(report: Report, resolutions: Iterable[Resolution]) -> Report:
 def _distinct(faults: Iterable[HubError]) -> tuple[HubError, ...]:
     """One fault for each hub and message."""
     return tuple({(fault.hub, fault.message): fault for fault in faults}.values())
-
-
-def _local_file(path: Path) -> LocalFile:
-    """A file anywhere on this disk, with the digests that hubs know it by."""
-    stat = path.stat()
-    bare = LocalFile(
-        folder="",
-        path=path.name,
-        root=str(path.absolute().parent),
-        size=stat.st_size,
-        mtime_ns=stat.st_mtime_ns,
-    )
-    return replace(bare, digests=hash_file(bare, Hasher(("sha256", "autov3", "blake3"))))
 
 
 def _digest_or(subject: str, fault: InvalidAir) -> Digest:

@@ -70,8 +70,6 @@ def test_show():
         ("file_cap", "1TiB", 1 << 40),
         ("plan_cap", "1000", 1000),
         ("plan_cap", "1152921504606846975", (1 << 60) - 1),
-        ("precision", "FP8", "fp8"),
-        ("precision", "none", None),
         ("civitai_endpoint", "http://127.0.0.1:8000/", "http://127.0.0.1:8000"),
         ("civitai_endpoint", "http://[::1]:8000", "http://[::1]:8000"),
         (
@@ -106,7 +104,6 @@ def test_set(tmp_path: Path, key: str, text: str, value: object):
         ("file_cap", "-1"),
         ("file_cap", "99999999 TiB"),
         ("file_cap", "1152921504606846976"),
-        ("precision", "fp9"),
         ("civitai_endpoint", "civitai.com"),
         ("civitai_endpoint", "ftp://civitai.com"),
         ("civitai_endpoint", "https://user:pw@civitai.com"),
@@ -243,7 +240,6 @@ TEXTS = {
     "plan_files": st.integers(1, 100_000).map(str),
     "bandwidth": SIZES.map(str) | st.just("none"),
     "file_cap": SIZES.map(str),
-    "precision": st.sampled_from(["fp16", "gguf", "none"]),
     "allowed_hosts": st.lists(
         st.from_regex(r"[a-z]{1,9}(\.[a-z]{2,5})?(:[1-9]\d{0,3})?", fullmatch=True)
     ).map(",".join),

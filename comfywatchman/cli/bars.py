@@ -66,10 +66,11 @@ class Bars:
             self._total.initial += progress.done
             self._total.update(progress.done)
         bar = self._bars[key]
+        news = bool(progress.note)
         if bar.total is None and progress.size is not None:
-            bar.total, bar.bar_format = progress.size, _BAR
-        bar.set_postfix_str(one_line(progress.note), refresh=bool(progress.note))
+            bar.total, bar.bar_format, news = progress.size, _BAR, True
         bar.update(progress.done - bar.n)
+        bar.set_postfix_str(one_line(progress.note), refresh=news)
         self._count(key, progress.done)
 
     def _end(self, key: _Key, progress: Progress) -> None:

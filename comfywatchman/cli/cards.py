@@ -6,22 +6,28 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from ..catalog import LocalFile, Model, RemoteFile
+from ..facts import Facts
+from ..library.examination import Examination
+from ..library.sidecars.beside import Sidecar
 from ..report import Description, Listing
 from .tables import format_size, render_table
 from .words import ACCESS, hub_title, one_line, render_error, short_path
 
+_Fact = tuple[str, str | None]
+
+_LONGEST: Final = 500  # characters of a value: notes and descriptions can be long
 _HEAD: Final = ("HUB", "MODEL", "TYPE", "BASE MODEL", "BY", "DOWNLOADS", "FETCH WITH")
 
 
 def render_description(description: Description, *, asked: bool) -> Iterator[str]:
     """The facts of one model, a line each. `asked` is False offline."""
-    if description.local:
-        yield from _facts(_local_facts(description.local))
-    for number, file in enumerate(description.files):
-        if number or description.local:
+    for number, card in enumerate(_cards(description)):
+        if number:
             yield ""
-        yield from _facts(_remote_facts(file))
+        yield from _facts(card)
     if not description.files:
+        if description.examined:
+            yield ""
         yield "No hub that was asked knows it." if asked else "Offline: no hub was asked."
     for fault in description.faults:
         yield from render_error(fault)
@@ -38,20 +44,66 @@ def render_listing(listing: Listing, *, width: int | None) -> Iterator[str]:
         yield from render_error(fault)
 
 
-def _facts(facts: Iterable[tuple[str, str | None]]) -> Iterator[str]:
+def _cards(description: Description) -> Iterator[Iterable[_Fact]]:
+    """One card for the file, one for each place that says something of it, one for each hub's file."""
+    if examined := description.examined:
+        yield _local_facts(examined)
+        if examined.inside.facts != Facts():
+            yield ("said by", "the file's own header"), *_said(examined.inside.facts)
+        for sidecar in examined.beside.sidecars:
+            yield ("said by", _sidecar_name(sidecar, examined.file)), *_said(sidecar.facts)
+    yield from map(_remote_facts, description.files)
+
+
+def _facts(facts: Iterable[_Fact]) -> Iterator[str]:
     for label, value in facts:
         if value:
-            yield f"{label:<14}{one_line(value)}"
+            text = one_line(value)
+            yield f"{label:<14}{text if len(text) <= _LONGEST else text[:_LONGEST] + '…'}"
 
 
-def _local_facts(file: LocalFile) -> Iterator[tuple[str, str | None]]:
+def _local_facts(examined: Examination) -> Iterator[_Fact]:
+    file, inside, beside = examined.file, examined.inside, examined.beside
     yield "file", short_path(f"{file.root}/{file.path}")
+    yield "format", inside.format + (", complete" if inside.exact else "")
+    yield "damage", inside.error.message if inside.error else None
     yield "size", format_size(file.size)
     for digest in file.digests:
         yield digest.algorithm, digest.hex
+    yield "preview", beside.preview
+    for unread in beside.unread:
+        yield "unreadable", f"{unread.path}: {unread.reason}"
 
 
-def _remote_facts(file: RemoteFile) -> Iterator[tuple[str, str | None]]:
+def _sidecar_name(sidecar: Sidecar, file: LocalFile) -> str:
+    warning = "; it names the digest of another file" if sidecar.is_of(file.digests) is False else ""
+    return f"{sidecar.name} ({sidecar.dialect}){warning}"
+
+
+def _said(facts: Facts) -> Iterator[_Fact]:
+    yield "model", " · ".join(filter(None, (facts.model_name, facts.version_name)))
+    yield "base model", facts.base_model
+    yield "trigger words", ", ".join(facts.trigger_words)
+    yield "own words", ", ".join(facts.own_words)
+    yield "common tags", ", ".join(facts.common_tags)
+    yield "weight", _weight(facts)
+    yield "by", facts.author
+    yield "licence", facts.licence
+    yield "notes", facts.notes
+    yield "description", facts.description
+    yield "page", facts.page
+
+
+def _weight(facts: Facts) -> str:
+    ends = [
+        f"{word} {end:g}"
+        for word, end in (("from", facts.weight_min), ("to", facts.weight_max))
+        if end is not None
+    ]
+    return " ".join([f"{facts.weight:g}", *ends] if facts.weight is not None else ends)
+
+
+def _remote_facts(file: RemoteFile) -> Iterator[_Fact]:
     yield "model", " · ".join(filter(None, (file.model_name, file.version_name))) or file.name
     yield "hub", hub_title(file.hub)
     yield "file", file.name

@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..errors import InputError
+from ..names import printable
 from ..plan import Consent, Transfer
 from ..resolution import Ambiguous, Candidate, Found, Resolution
-from .tables import format_size
+from .tables import format_total
 
 Ask = Callable[[str, bool], bool]  # question, default → answer
 
@@ -140,13 +141,11 @@ def _granted_alone(transfer: Transfer, grants: Grants) -> bool:
 
 
 def _plan_question(transfers: Sequence[Transfer]) -> str:
-    size = sum(t.source.size or 0 for t in transfers)
     count = f"{len(transfers)} files" if len(transfers) > 1 else transfers[0].path
-    unknown = sum(t.source.size is None for t in transfers)
-    more = f", {unknown} of unknown size" if unknown else ""
-    return f"Fetch {count} ({format_size(size)}{more})?"
+    return f"Fetch {count} ({format_total([t.source.size for t in transfers])})?"
 
 
 def _file_question(transfer: Transfer) -> str:
-    size = format_size(transfer.source.size)
-    return f"{transfer.path} ({size}) is {transfer.reason}.\n  {transfer.source.url}\nFetch it?"
+    size = format_total([transfer.source.size])
+    what = printable(f"{transfer.path} ({size}) is {transfer.reason}.")
+    return f"{what}\n  {printable(transfer.source.url)}\nFetch it?"

@@ -7,6 +7,7 @@ from typing import assert_never
 
 from ..catalog import Json
 from ..errors import HubError, WatchmanError
+from ..library.examination import Examination
 from ..plan import Plan, Transfer
 from ..report import Answer, Description, Listing, Report
 from ..resolution import Ambiguous, Found, Missing, Present, Resolution
@@ -55,8 +56,33 @@ def describe_document(description: Description) -> dict[str, Json]:
         "schema": "comfywatchman.describe/1",
         "subject": description.subject,
         "local": description.local.to_dict() if description.local else None,
+        **_examined(description.examined),
+        "trigger_words": list(description.trigger_words),
         "files": [file.to_dict() for file in description.files],
         "problems": _problems(description.faults),
+    }
+
+
+def _examined(examined: Examination | None) -> dict[str, Json]:
+    """What a file here and its neighbours say; empty where no file was meant."""
+    if examined is None:
+        return {"content": None, "header": None, "sidecars": [], "preview": None, "unread": []}
+    inside, beside = examined.inside, examined.beside
+    error: Json = {**inside.error.to_dict()} if inside.error else None
+    return {
+        "content": {"format": inside.format, "exact": inside.exact, "error": error},
+        "header": inside.facts.to_dict(),
+        "sidecars": [
+            {
+                "name": sidecar.name,
+                "dialect": sidecar.dialect,
+                "is_of_this_file": sidecar.is_of(examined.file.digests),
+                **sidecar.facts.to_dict(),
+            }
+            for sidecar in beside.sidecars
+        ],
+        "preview": beside.preview,
+        "unread": [{"name": unread.path, "reason": unread.reason} for unread in beside.unread],
     }
 
 

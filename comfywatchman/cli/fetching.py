@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,7 +16,6 @@ from ..plan import Plan, Transfer
 from ..report import Answer
 from ..resolution import Ambiguous, Found
 from ..transfer.events import Outcome, State
-from ..watchman import Watchman
 from .bars import Bars, Lines
 from .consent import Ask, Decision, Grants, choose, decide, parse_picks
 from .documents import fetch_document
@@ -29,12 +29,15 @@ from .things import Things, sort_things
 from .views import render_answer, render_candidates, render_plan
 from .words import one_line, render_error
 
+if TYPE_CHECKING:
+    from ..watchman import Watchman
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Job:
     """What is to be fetched: the workflows' answer and the plan for it, for saved plans and for links.
 
-    `picked` are the addresses that a person chose by hand.
+    `picked` are the addresses that a person named or chose by hand; a saved plan can add none.
     """
 
     answer: Answer
@@ -59,7 +62,7 @@ class _Job:
         )
 
 
-@click.command()
+@click.command(short_help="Bring what THINGs need into their folders, verified.")
 @click.argument("things", nargs=-1, required=True, metavar="THING…")
 @click.option("--dry-run", is_flag=True, help="Print the plan and fetch nothing.")
 @click.option("--yes", "-y", is_flag=True, help="Take what is certain and unique exact names without asking.")
@@ -104,7 +107,7 @@ def fetch(
         grants = Grants(
             yes=yes or house.settings.fetch_certain,
             allow_pickle=allow_pickle,
-            picked=job.picked | {t.source.url for t in job.rest.transfers if not t.references},
+            picked=job.picked,
             ask=ask,
         )
         decision = decide(job.whole.transfers, grants)
@@ -123,7 +126,8 @@ def _prepare(watchman: Watchman, things: Things, picks: dict[str, int], *, folde
         unresolved=tuple(o for plan in saved for o in plan.unresolved),
     )
     answer = watchman.resolve(things.workflows) if things.workflows else Answer(reports=())
-    return _chosen(watchman, _Job(answer=answer, plan=Plan(), rest=rest), picks)
+    named = frozenset(transfer.source.url for transfer in opened.transfers)
+    return _chosen(watchman, _Job(answer=answer, plan=Plan(), rest=rest, picked=named), picks)
 
 
 def _chosen(watchman: Watchman, job: _Job, picks: dict[str, int]) -> _Job:

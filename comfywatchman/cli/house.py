@@ -1,4 +1,7 @@
-"""The house put together outside ComfyUI: the one place where settings, hubs, library and transfers meet."""
+"""The house put together outside ComfyUI: the one place where settings, hubs, library and transfers meet.
+
+What speaks HTTP is imported when a house is opened, so that `--help` need not wait for it.
+"""
 
 from __future__ import annotations
 
@@ -8,28 +11,24 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from ..errors import HubUnavailable, NeedsNetwork
-from ..hubs.answers import Answers
 from ..hubs.base import Hub
-from ..hubs.civitai import Civitai
-from ..hubs.comfyui import learn_from
-from ..hubs.huggingface import HuggingFace
-from ..hubs.known import Known
-from ..hubs.published import Places, find_places
-from ..hubs.session import Session
+from ..hubs.known import Known, Places, find_places
 from ..library.roots import Roots, find_roots, locate_comfyui
 from ..plan import Policy
 from ..settings import Settings, find_home, read_settings
 from ..tokens import TokenStore, find_keyring
 from ..transfer.guard import Guard
 from ..transfer.limits import Limits
-from ..watchman import Watchman
 from ..workflow.loaders import Loaders, load_loaders
 from .options import Common
 from .ownloaders import OWN_LOADERS, read_own_loaders
+
+if TYPE_CHECKING:
+    from ..watchman import Watchman
 
 _log: Final = logging.getLogger(__name__)
 
@@ -66,6 +65,8 @@ def open_house(options: Common, *, hosts: Sequence[str] = (), needs_models: bool
         NoComfyUI: no ComfyUI or models folder is found, and one is needed.
         InvalidSettings: the settings or the environment cannot be used.
     """
+    from ..watchman import Watchman
+
     environment = os.environ
     settings = read_settings(find_own_home(options), environment)
     roots = _find_roots(options, settings) if needs_models else None
@@ -83,6 +84,7 @@ def open_house(options: Common, *, hosts: Sequence[str] = (), needs_models: bool
                 policy=_policy(settings, hosts, hubs),
                 guard=_guard(settings),
                 limits=_limits(settings),
+                data=settings.home,
                 loaders=_loaders(options, settings) if needs_models else None,
             ),
         )
@@ -111,8 +113,15 @@ def _find_roots(options: Common, settings: Settings) -> Roots:
 
 
 def _open_hubs(stack: ExitStack, settings: Settings, tokens: TokenStore) -> tuple[Hub, ...]:
+    from ..hubs.answers import HOUR, Answers
+    from ..hubs.civitai import Civitai
+    from ..hubs.huggingface import HuggingFace
+    from ..hubs.session import Session
+
     session = stack.enter_context(Session())
-    answers = stack.enter_context(Answers(settings.home / "answers.sqlite3"))
+    answers = stack.enter_context(
+        Answers(settings.home / "answers.sqlite3", longest=settings.cache_hours * HOUR)
+    )
     return (
         Civitai(
             session, endpoint=settings.civitai_endpoint, token=_reader(tokens, "civitai"), answers=answers
@@ -125,6 +134,8 @@ def _open_hubs(stack: ExitStack, settings: Settings, tokens: TokenStore) -> tupl
 
 def _loaders(options: Common, settings: Settings) -> Loaders:
     """The table of loaders with the user's own rows, and what a running ComfyUI tells."""
+    from ..hubs.comfyui import learn_from
+
     loaders = read_own_loaders(settings.home / OWN_LOADERS, load_loaders())
     if options.comfyui_url is None or options.offline:
         return loaders
@@ -171,6 +182,7 @@ def _limits(settings: Settings) -> Limits:
     return Limits(
         together=settings.transfers_at_once,
         connections=settings.connections_per_host,
+        bandwidth=settings.bandwidth or None,
         largest=settings.file_cap,
         files=settings.plan_files,
         total=settings.plan_cap,

@@ -60,14 +60,14 @@ def search(
     return OK if listing.models or not listing.faults else STILL_OPEN
 
 
-@click.command()
+@click.command(short_help="Tell what a model is and where it comes from.")
 @click.argument("subject", metavar="FILE|DIGEST|LINK|AIR|ID")
 @common_options
 @click.pass_context
 def describe(context: click.Context, subject: str) -> int:
     """Tell what a model is: base model, trigger words, licence, digests, where it comes from.
 
-    A file is hashed and looked up by its digest.
+    A file is hashed, read with the sidecars beside it, and looked up by its digest.
     """
     options = common(context)
     with open_house(options, needs_models=False) as house:
@@ -76,4 +76,5 @@ def describe(context: click.Context, subject: str) -> int:
         print_json(describe_document(description))
     else:
         print_lines(render_description(description, asked=not options.offline))
-    return OK if description.files else STILL_OPEN
+    answered = description.files or (options.offline and description.local)
+    return OK if answered else STILL_OPEN

@@ -56,11 +56,17 @@ def _wrapped(line: str, stream: TextIO) -> str:
     """A line as a terminal shows it best: broken between words, its rest further in; addresses stay whole."""
     if not stream.isatty():
         return line
-    indent = " " * (len(line) - len(line.lstrip()) + 4)
+    indent = line[: len(line) - len(line.lstrip())]
     width = max(40, shutil.get_terminal_size().columns)
-    return "\n".join(
-        textwrap.wrap(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    lines = textwrap.wrap(
+        line.lstrip(),
+        width,
+        initial_indent=indent,
+        subsequent_indent=f"{indent}    ",
+        break_long_words=False,
+        break_on_hyphens=False,
     )
+    return "\n".join(lines)
 
 
 def fit(text: str, encoding: str | None) -> str:

@@ -35,6 +35,19 @@ def format_size(size: int | None) -> str:
     return f"{amount:.3g} TB"
 
 
+def format_total(sizes: Sequence[int | None]) -> str:
+    """Many sizes added up, with how many are not known.
+
+    >>> format_total([1000, 500]), format_total([1000, None]), format_total([None, None])
+    ('1.5 kB', '1 kB, 1 of unknown size', 'size unknown')
+    """
+    unknown = sum(size is None for size in sizes)
+    total = format_size(sum(size or 0 for size in sizes))
+    if not unknown:
+        return total
+    return f"{total}, {unknown} of unknown size" if unknown < len(sizes) else "size unknown"
+
+
 def render_table(
     head: Sequence[str], rows: Sequence[Sequence[str]], *, width: int | None, below: int | None = None
 ) -> list[str]:

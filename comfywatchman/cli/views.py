@@ -11,7 +11,7 @@ from ..report import Answer, Report
 from ..resolution import Ambiguous, Candidate, Found, Missing, Placement, Present, Resolution
 from ..workflow.references import Reference, Survey
 from .consent import pick_keys
-from .tables import format_size, render_table
+from .tables import format_size, format_total, render_table
 from .words import ACCESS, EVIDENCE, count, hub_title, one_line, page_of, render_error, short_path
 
 _HEAD: Final = ("FOLDER", "NAME", "STATE", "WHERE", "SIZE", "TO DO")
@@ -38,7 +38,8 @@ def render_plan(plan: Plan) -> str:
     """One line: how much will be fetched, what is here, what stays open."""
     parts = []
     if plan.wanted:
-        parts.append(f"{count(len(plan.wanted), 'file')} to fetch ({format_size(plan.size)})")
+        total = format_total([transfer.source.size for transfer in plan.wanted])
+        parts.append(f"{count(len(plan.wanted), 'file')} to fetch ({total})")
     if plan.kept:
         parts.append(f"{len({(k.file.root, k.file.path) for k in plan.kept})} present")
     still_open = {(o.reference.folder, o.reference.name) for o in plan.unresolved}

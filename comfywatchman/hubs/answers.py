@@ -40,8 +40,12 @@ class Kept:
 class Answers:
     """The kept answers in one file; may be used from several threads and processes."""
 
-    def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, path: Path, *, longest: float = 30 * DAY, clock: Callable[[], float] = time.time
+    ) -> None:
+        """`longest` is the most seconds that any answer is kept."""
         self._path = path
+        self._longest = longest
         self._clock = clock
         self._lock = threading.Lock()
         self._base = self._open()
@@ -71,8 +75,9 @@ class Answers:
     def remember(self, question: str, answer: Json, *, seconds: float) -> None:
         """Keep an answer for some seconds."""
         now = self._clock()
+        expires = now + min(seconds, self._longest)
         text = json.dumps(answer, separators=(",", ":"))
-        self._do("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?)", question, text, now, now + seconds)
+        self._do("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?)", question, text, now, expires)
 
     def _do(self, statement: str, *values: object) -> list[tuple[str]]:
         with self._lock:

@@ -1,6 +1,6 @@
 """What every hub can be asked.
 
-A hub is one module with one class that follows `Hub`, one line where the house is put together
+A hub is one package with one class that follows `Hub`, one line where the house is put together
 (`cli/main.py`), and one subclass of the contract test. All methods are synchronous and may be called
 from several threads.
 """

@@ -13,8 +13,11 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
+from .. import __version__
 from ..errors import InvalidSettings, LoginRequired
 
+# An own name: CivitAI answers what looks like a browser with pages.
+USER_AGENT: Final = f"comfywatchman/{__version__}"
 _PORTS: Final = {"http": 80, "https": 443}
 
 

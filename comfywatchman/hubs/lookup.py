@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ..errors import HubError, NotFound
+from ..errors import EarlyAccess, Gated, HubError, LoginRequired, NotFound
 from ..resolution import Candidate
 from ..workflow.references import Reference
 from .base import Answer
@@ -23,6 +23,7 @@ class Lookup:
         self._breaker = Breaker()
         self._found: dict[int, tuple[Candidate, ...]] = {}
         self._faults: dict[int, HubError] = {}
+        self._locked: set[int] = set()
 
     def answers(self) -> list[Answer]:
         """One answer a reference: candidates, or else the first fault, or else nothing."""
@@ -30,8 +31,9 @@ class Lookup:
         return [self._found.get(n) or self._faults.get(n) or () for n in numbers]
 
     def still_open(self) -> list[tuple[int, Reference]]:
-        """The references without a candidate."""
-        return [(n, reference) for n, reference in enumerate(self.references) if n not in self._found]
+        """The references without a candidate, but not those whose own link leads to a locked file."""
+        done = self._found.keys() | self._locked
+        return [(n, reference) for n, reference in enumerate(self.references) if n not in done]
 
     def open_by_stem(self) -> list[list[int]]:
         """The open references' numbers, those with the same stem together."""
@@ -53,6 +55,18 @@ class Lookup:
             return
         except HubError as fault:
             self.note(numbers, fault)
+
+    def follow(self, numbers: Sequence[int], question: Callable[[], object]) -> None:
+        """Put the question where a link leads; when it is locked, no other file is looked for."""
+
+        def locking() -> None:
+            try:
+                question()
+            except (LoginRequired, Gated, EarlyAccess):
+                self._locked.update(numbers)
+                raise
+
+        self.ask(numbers, locking)
 
     def note(self, numbers: Sequence[int], fault: HubError) -> None:
         """Keep a fault for references, for the case that nothing is found for them."""

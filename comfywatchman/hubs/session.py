@@ -19,14 +19,12 @@ from urllib.parse import urlencode, urljoin, urlsplit
 import requests
 from requests.adapters import BaseAdapter, HTTPAdapter
 
-from .. import __version__
 from ..catalog import Json
 from ..decode import MIB, DecodeError, Value, parse_json
 from ..errors import HubUnavailable
-from .hosts import HostGroup
+from .hosts import USER_AGENT, HostGroup
 from .patience import AT_ONCE, Patience, Unreachable, parse_retry_after
 
-USER_AGENT: Final = f"comfywatchman/{__version__}"
 Parameters = Sequence[tuple[str, str]]
 
 _REDIRECTS: Final = 5

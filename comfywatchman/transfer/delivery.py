@@ -51,11 +51,12 @@ class Delivery:
         roots: tuple[str, ...] = (),
         report: Report,
         share: Callable[[], int],
+        meter: Callable[[int], None] = lambda _count: None,
     ) -> None:
         self.transfer = transfer
         self._source = transfer.source
         self._client, self._limits, self._share = client, limits, share
-        self._roots, self._report = roots, report
+        self._roots, self._report, self._meter = roots, report, meter
         self._identity = Identity.of(transfer.source)
         self._place: Place | None = None
         self._name = ""
@@ -224,7 +225,8 @@ class Delivery:
         self.size = body.size
 
     def _count(self, count: int) -> None:
-        """Bytes came in; say so now and then."""
+        """Bytes came in; keep to the pace, and say so now and then."""
+        self._meter(count)
         with self._lock:
             self.done += count
             if self.done > self._limits.largest:

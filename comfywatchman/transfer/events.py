@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from ..catalog import Json
 from ..digest import Digest
 from ..errors import WatchmanError
 from ..plan import Transfer
+
+_LOG: Final = logging.getLogger(__name__)
 
 
 class State(StrEnum):
@@ -76,3 +81,31 @@ class Outcome:
 
 Listener = Callable[[Progress], None]
 Authorize = Callable[[str], Mapping[str, str]]
+
+
+class Listeners:
+    """Several listeners as one that threads may call together; one that breaks stops nothing."""
+
+    def __init__(self, *listeners: Listener) -> None:
+        self._lock = threading.Lock()
+        self._listeners = listeners
+
+    def __call__(self, progress: Progress) -> None:
+        """Tell all of them, one at a time."""
+        with self._lock:
+            for listener in self._listeners:
+                try:
+                    listener(progress)
+                except Exception:  # noqa: BLE001 - a broken progress bar must not stop a transfer
+                    _LOG.exception("the listener failed on %s", progress.transfer.path)
+
+    def add(self, listener: Listener) -> Callable[[], None]:
+        """Tell one more, until the function that is returned is called."""
+        with self._lock:
+            self._listeners = (*self._listeners, listener)
+
+        def leave() -> None:
+            with self._lock:
+                self._listeners = tuple(other for other in self._listeners if other is not listener)
+
+        return leave

@@ -17,6 +17,8 @@ class Limits:
     small: int = 64 * MIB  # what counts as small there
     connections: int = 16  # to one host at once, over all transfers
 
+    bandwidth: int | None = None  # bytes a second over all transfers of a run
+
     segments: int = 16  # ranges of one file at once, at most
     segment: int = 8 * MIB  # bytes of one range
     segment_from: int = 16 * MIB  # files below come in one stream

@@ -105,7 +105,12 @@ class Partial:
         return os.fstat(self._fd).st_size
 
     def trim(self, size: int) -> None:
-        """Cut the file, and the marks, to a size."""
+        """Cut the file, and the marks, to a size; bytes that have got another name are left alone.
+
+        Giving up after a failed publish comes by here, when the file may already be the finished model.
+        """
+        if not self.is_ours():
+            return
         os.ftruncate(self._fd, size)
         marks = tuple(mark for mark in self.journal.marks if mark[0] <= size)
         self.journal = replace(self.journal, marks=marks)
@@ -164,11 +169,20 @@ def kept_bytes(place: Place, target: str, identity: Identity) -> int:
 
 
 def sweep(place: Place, target: str, identity: Identity) -> None:
-    """Remove leftover partials of a file that is here now."""
+    """Remove leftover partials of a file that is here now, and journals whose partial is gone.
+
+    A power cut may take back the removal of a journal and not that of its partial.
+    """
     for name in _parts_of(place, target):
         found = _adopt(place, name, identity)
         if found is not None:
             found.remove()
+    names = set(place.names())
+    journal = re.compile(re.escape(target) + r"\.[0-9a-f]{8}\.cwjournal(\.new)?")
+    for name in filter(journal.fullmatch, names):
+        part = name.removesuffix(".new").removesuffix(".cwjournal") + ".cwpart"
+        if part not in names:
+            place.unlink(name)
 
 
 def _part_name(target: str) -> str:

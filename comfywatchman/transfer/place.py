@@ -146,7 +146,9 @@ class Place:
         self.unlink(aside)
         fd = self.create(aside)
         try:
-            os.write(fd, data)
+            view = memoryview(data)
+            while view:  # a write may take only a part
+                view = view[os.write(fd, view) :]
             if lasting:
                 sync(fd)
         finally:

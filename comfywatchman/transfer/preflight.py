@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -36,11 +36,16 @@ class _Need:
 
 
 def preflight(
-    transfers: Sequence[Transfer], *, limits: Limits | None = None, roots: tuple[str, ...] = ()
+    transfers: Sequence[Transfer],
+    *,
+    limits: Limits | None = None,
+    roots: tuple[str, ...] = (),
+    promised: Mapping[int, int] | None = None,
 ) -> list[Problem]:
     """Look at every target before anything is asked of the network; empty when all is well.
 
-    Makes the target folders. Files of unknown size count as nothing.
+    Makes the target folders. Files of unknown size count as nothing. `promised` are bytes that other
+    transfers are still going to write, by file system (`st_dev`).
     """
     limits = limits or Limits()
     problems = _over_caps(transfers, limits) + _clashes(transfers)
@@ -50,7 +55,7 @@ def preflight(
             needs.append(_look(transfer, roots))
         except WatchmanError as error:
             problems.append(Problem((transfer,), error))
-    return problems + _without_room(needs, limits)
+    return problems + _without_room(needs, limits, promised or {})
 
 
 def _over_caps(transfers: Sequence[Transfer], limits: Limits) -> list[Problem]:
@@ -102,16 +107,18 @@ def _look(transfer: Transfer, roots: tuple[str, ...]) -> _Need:
         return _Need(transfer, place.device, str(place.folder), size)
 
 
-def _without_room(needs: Sequence[_Need], limits: Limits) -> list[Problem]:
+def _without_room(needs: Sequence[_Need], limits: Limits, promised: Mapping[int, int]) -> list[Problem]:
     """File systems with less room than their transfers need and the margin asks for."""
     problems = []
-    for _, group in groupby(sorted(needs, key=lambda n: n.device), key=lambda n: n.device):
+    for device, group in groupby(sorted(needs, key=lambda n: n.device), key=lambda n: n.device):
         here = list(group)
+        others = promised.get(device, 0)
         size, free = sum(need.size for need in here), shutil.disk_usage(here[0].folder).free
-        wanted = size + max(limits.margin, int(size * limits.margin_share))
+        wanted = size + others + max(limits.margin, int(size * limits.margin_share))
         if size and wanted > free:
             message = (
-                f"{here[0].folder}: {size:,} bytes to write and {wanted - size:,} to stay free, "
+                f"{here[0].folder}: {size:,} bytes to write and {wanted - size:,} to stay free "
+                f"or for transfers under way, "
                 f"but only {free:,} are free"
             )
             problems.append(Problem(tuple(need.transfer for need in here), NoSpace(message)))

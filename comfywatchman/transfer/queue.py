@@ -1,113 +1,210 @@
-"""Many transfers at once: who goes next, who waits, who tries again.
+"""The queue: transfers that wait, run and end, shared by every process with the same data folder.
 
-    waiting ──take──► running ──► done
-       ▲                │
-       └── put back ────┘   after backoff, or when the host's Retry-After is over
+    with Queue(folder, roots=roots) as queue:
+        queue.fetch(transfers, authorize=…)     bring just these; what was left over stays where it is
+        queue.work(authorize=…, stop=…)         bring everything that is queued
 
-Workers never sleep on a transfer: one that has to wait goes back and the worker takes another, so a host
-that wants a minute's rest does not keep files of other hosts.
+What one process has in hand no other takes; what a dead one had in hand is queued again. A process that
+asks for a file another brings waits, hears of its progress, and gets its outcome. `run` does without all
+this: one list, one process, nothing written down.
 """
 
 from __future__ import annotations
 
-import logging
 import threading
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Final
-from urllib.parse import urlsplit
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Self
 
-from ..errors import HubUnavailable, Interrupted, WatchmanError
+from ..errors import Interrupted, UnsafePath
 from ..plan import Transfer
-from .delivery import Delivery
-from .events import Authorize, Listener, Outcome, Progress, State
+from .crew import Crew
+from .entry import OPEN, Entry, failure, host_of, make_id
+from .events import Authorize, Listener, Listeners, Outcome, State
 from .guard import Guard
 from .http import Client
 from .limits import Limits
+from .owner import find_self
 from .preflight import Problem, preflight
+from .shared import Shared, clear_partials, device_of
+from .store import PATIENCE, Ids, Store, open_base
 
-__all__ = ["Guard", "Limits", "Problem", "preflight", "run"]
-
-_LOG: Final = logging.getLogger(__name__)
-_GLANCE: Final = 0.2  # seconds between two looks at the stop event
-
-
-@dataclass(slots=True, eq=False)
-class _Job:
-    """A transfer's place in the queue."""
-
-    transfer: Transfer
-    delivery: Delivery
-    host: str
-    is_small: bool
-    ready_at: float = 0.0
-    failures: int = 0  # in a row without progress
-    seen: int = 0  # most bytes at any failure
-    outcome: Outcome | None = None
+__all__ = ["Guard", "Limits", "Problem", "Queue", "preflight", "run"]
 
 
-@dataclass(slots=True)
-class _Desk:
-    """What is waiting and running, shared by all workers."""
+class Queue:
+    """The queue of a data folder; `folder` None, or one that cannot hold it: in memory.
 
-    waiting: list[_Job]
-    limits: Limits
-    stop: threading.Event
-    running: list[_Job] = field(default_factory=list)
-    rests: dict[str, float] = field(default_factory=dict)  # host → when it may be asked again
-    change: threading.Condition = field(default_factory=threading.Condition)
+    `roots` are the real folders that may be written to. All verbs may be called from any thread; `ids`
+    None means all entries. `patience` is how many seconds a lock of another program is waited for.
 
-    def take(self) -> _Job | None:
-        """The next job, as soon as one is ready; None when there will be no more."""
-        with self.change:
-            while self.waiting or self.running:
-                job = self._next()
-                if job is not None:
-                    self.waiting.remove(job)
-                    self.running.append(job)
-                    return job
-                self.change.wait(min(_GLANCE, self._time_to_next()))
-            return None
+    Raises:
+        IndexTooNew: a newer version wrote the file.
+        IndexLocked: another program keeps the file locked. Every verb may raise it.
+    """
 
-    def _ready_at(self, job: _Job) -> float:
-        return max(job.ready_at, self.rests.get(job.host, 0.0))
+    def __init__(
+        self, folder: Path | None, *, roots: tuple[str, ...] = (), patience: float = PATIENCE
+    ) -> None:
+        self._roots = roots
+        self._store = Store(open_base(folder, patience=patience), find_self())
+        self._listeners = Listeners()
 
-    def _time_to_next(self) -> float:
-        """Seconds until a waiting job is ready, as far as is known now."""
-        return max(0.0, min(map(self._ready_at, self.waiting), default=_GLANCE) - time.monotonic())
+    def __enter__(self) -> Self:
+        return self
 
-    def _next(self) -> _Job | None:
-        """The first that is ready; a small one if the big ones would take every place."""
-        now = time.monotonic()
-        if self.stop.is_set():
-            return self.waiting[0] if self.waiting else None
-        ready = [job for job in self.waiting if self._ready_at(job) <= now]
-        if sum(not job.is_small for job in self.running) >= self.limits.together - 1:
-            ready.sort(key=lambda job: not job.is_small)
-        return ready[0] if ready else None
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
-    def end(self, job: _Job) -> None:
-        """The job has its outcome."""
-        with self.change:
-            self.running.remove(job)
-            self.change.notify_all()
+    def close(self) -> None:
+        """Give the file back; no run of this queue may be under way."""
+        self._store.close()
 
-    def put_back(self, job: _Job, *, wait: float, rest: float | None) -> None:
-        """The job has to wait; `rest` keeps all others of its host waiting too."""
-        now = time.monotonic()
-        job.ready_at = now + wait
-        with self.change:
-            if rest is not None:
-                self.rests[job.host] = max(self.rests.get(job.host, 0.0), now + rest)
-            self.running.remove(job)
-            self.waiting.append(job)
-            self.change.notify_all()
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Tell a listener of everything this queue carries out, until what is returned is called."""
+        return self._listeners.add(listener)
 
-    def share(self) -> int:
-        """How many connections each running transfer may use."""
-        with self.change:
-            return max(1, self.limits.connections // max(1, len(self.running)))
+    # ── what stands in it ──
+
+    def entries(self, ids: Ids = None) -> list[Entry]:
+        """Entries in the order in which they are carried out."""
+        return self._store.entries(ids)
+
+    def preflight(self, transfers: Sequence[Transfer], *, limits: Limits | None = None) -> list[Problem]:
+        """Look at every target before anything is asked of the network; see `preflight`.
+
+        The room that other transfers under way still need is not there for these.
+        """
+        promised = self._promised(besides={id_ for id_ in map(_id_or_none, transfers) if id_})
+        return preflight(transfers, limits=limits, roots=self._roots, promised=promised)
+
+    def _promised(self, *, besides: Collection[str]) -> Mapping[int, int]:
+        """Bytes still to be written, by file system, of what living processes carry out or wait for."""
+        needs: defaultdict[int, int] = defaultdict(int)
+        for entry in self._store.expected():
+            device = device_of(entry.transfer.root)
+            if entry.id not in besides and device is not None:
+                needs[device] += max(0, (entry.transfer.source.size or 0) - entry.done)
+        return needs
+
+    # ── what a person does to it ──
+
+    def add(self, transfers: Iterable[Transfer], *, priority: int = 0) -> list[str]:
+        """Queue transfers and say under which ids; the same file is there once, whoever asks for it.
+
+        Raises:
+            UnsafePath: a path is none for below a root.
+        """
+        return self._store.add(transfers, priority=priority)
+
+    def pause(self, ids: Ids = None) -> None:
+        """Hold back what waits or runs; what came is kept."""
+        self._store.move(ids, start={State.QUEUED, State.RUNNING}, to=State.PAUSED)
+
+    def resume(self, ids: Ids = None) -> None:
+        """Queue what is paused."""
+        self._store.move(ids, start={State.PAUSED}, to=State.QUEUED)
+
+    def retry(self, ids: Ids = None) -> None:
+        """Queue again what failed or was cancelled."""
+        self._store.move(ids, start={State.FAILED, State.CANCELLED}, to=State.QUEUED)
+
+    def cancel(self, ids: Ids = None) -> None:
+        """Give up what did not end yet, and throw away what came of it."""
+        moved = self._store.move(ids, start=OPEN, to=State.CANCELLED)
+        held = {id_ for id_, standing in self._store.standings(moved).items() if standing.owner}
+        for entry in self._store.entries(moved):
+            if entry.id not in held:  # else who has it in hand does so
+                clear_partials(entry, self._roots)
+
+    def remove(self, ids: Ids = None) -> None:
+        """Forget entries that ended."""
+        self._store.drop(ids)
+
+    def prioritize(self, ids: Ids, priority: int) -> None:
+        """Give entries a priority; higher comes first."""
+        self._store.prioritize(ids, priority)
+
+    def place(self, id_: str, *, before: str | None) -> None:
+        """Put an entry in front of another; None: behind all of its priority."""
+        self._store.place(id_, before=before)
+
+    # ── carrying it out ──
+
+    def fetch(
+        self,
+        transfers: Sequence[Transfer],
+        *,
+        authorize: Authorize,
+        listener: Listener | None = None,
+        stop: threading.Event | None = None,
+        limits: Limits | None = None,
+        guard: Guard | None = None,
+        priority: int = 0,
+    ) -> list[Outcome]:
+        """Bring these and no others; one outcome each, in the same order.
+
+        `authorize` gives the headers for just that URL; it and `listener` are called from several threads,
+        the listener by one at a time. `stop` ends the run soon and leaves the rest queued; so does
+        KeyboardInterrupt, which is raised again.
+
+        Raises:
+            UnsafePath: a path is none for below a root.
+        """
+        ids = self.add(transfers, priority=priority)
+        given = dict(zip(ids, transfers, strict=True))
+        tell = Listeners(self._listeners, *filter(None, [listener]))
+        shared = Shared(
+            self._store.renamed(find_self()),
+            given=given,
+            only=True,
+            roots=self._roots,
+            tell=tell,
+        )
+        self._carry_out(shared, authorize=authorize, tell=tell, stop=stop, limits=limits, guard=guard)
+        outcomes = shared.outcomes()
+        return [outcomes[id_] for id_ in ids]
+
+    def work(
+        self,
+        *,
+        authorize: Authorize,
+        stop: threading.Event | None = None,
+        limits: Limits | None = None,
+        guard: Guard | None = None,
+        lingers: bool = False,
+    ) -> None:
+        """Bring everything that is queued; with `lingers` also what comes later, until `stop` is set.
+
+        The file's word is not believed: entries go only to `roots`, and past the guard.
+        """
+        shared = Shared(
+            self._store.renamed(find_self()),
+            given={},
+            only=False,
+            roots=self._roots,
+            tell=self._listeners,
+            lingers=lingers,
+        )
+        self._carry_out(
+            shared, authorize=authorize, tell=self._listeners, stop=stop, limits=limits, guard=guard
+        )
+
+    def _carry_out(
+        self,
+        shared: Shared,
+        *,
+        authorize: Authorize,
+        tell: Listener,
+        stop: threading.Event | None,
+        limits: Limits | None,
+        guard: Guard | None,
+    ) -> None:
+        limits, stop = limits or Limits(), stop or threading.Event()
+        with shared, Client(guard=guard or Guard(), limits=limits, authorize=authorize, stop=stop) as client:
+            crew = Crew(shared, client=client, limits=limits, stop=stop, tell=tell, roots=self._roots)
+            crew.work(lambda: shared.tick(crew), hands=shared.hands(limits.together))
 
 
 def run(
@@ -127,114 +224,51 @@ def run(
     does KeyboardInterrupt, which is raised again. `roots` are further real folders that links may lead to.
     """
     limits, stop = limits or Limits(), stop or threading.Event()
-    tell = _one_at_a_time(listener)
+    tell = Listeners(*filter(None, [listener]))
+    given = _Given(transfers)
     with Client(guard=guard or Guard(), limits=limits, authorize=authorize, stop=stop) as client:
-        desk = _Desk([], limits, stop)
-        jobs = [_job(t, client, desk, tell, roots) for t in transfers]
-        desk.waiting.extend(jobs)
-        workers = [
-            threading.Thread(target=_work, args=(desk, tell), name="comfywatchman-transfer", daemon=True)
-            for _ in range(min(limits.together, len(jobs)))
+        crew = Crew(given, client=client, limits=limits, stop=stop, tell=tell, roots=roots)
+        crew.work(lambda: None, hands=min(limits.together, len(transfers)))
+    return given.outcomes()
+
+
+class _Given:
+    """A list of transfers as a crew's feed."""
+
+    def __init__(self, transfers: Sequence[Transfer]) -> None:
+        self._all = {str(number): transfer for number, transfer in enumerate(transfers)}
+        self._left = dict(self._all)
+        self._ended: dict[str, Outcome] = {}
+
+    def claim(self, *, resting: Collection[str], small: int) -> tuple[str, Transfer] | None:
+        """The first that may go, or the first small one."""
+        ready = [(k, t) for k, t in self._left.items() if host_of(t.source.url) not in resting]
+        ready.sort(key=lambda pair: (pair[1].source.size or small) >= small)
+        if not ready:
+            return None
+        del self._left[ready[0][0]]
+        return ready[0]
+
+    def end(self, key: str, outcome: Outcome) -> None:
+        """Keep the outcome."""
+        self._ended[key] = outcome
+
+    def is_over(self) -> bool:
+        """Whether all were claimed."""
+        return not self._left
+
+    def outcomes(self) -> list[Outcome]:
+        """All outcomes; what a stopped run did not come to is cancelled."""
+        return [
+            self._ended.get(key)
+            or failure(transfer, Interrupted(f"{transfer.path}: stopped"), State.CANCELLED)
+            for key, transfer in self._all.items()
         ]
-        for worker in workers:
-            worker.start()
-        _await_workers(workers, stop, client)
-    return [job.outcome for job in jobs if job.outcome is not None]
 
 
-def _job(transfer: Transfer, client: Client, desk: _Desk, tell: Listener, roots: tuple[str, ...]) -> _Job:
-    delivery = Delivery(
-        transfer, client=client, limits=desk.limits, roots=roots, report=tell, share=desk.share
-    )
-    size = transfer.source.size
-    host = urlsplit(transfer.source.url).netloc
-    return _Job(transfer, delivery, host, is_small=size is not None and size < desk.limits.small)
-
-
-def _one_at_a_time(listener: Listener | None) -> Listener:
-    """A listener that threads may call together."""
-    lock = threading.Lock()
-
-    def tell(progress: Progress) -> None:
-        if listener is None:
-            return
-        try:
-            with lock:
-                listener(progress)
-        except Exception:  # noqa: BLE001 - a broken progress bar must not stop a transfer
-            _LOG.exception("the listener failed on %s", progress.transfer.path)
-
-    return tell
-
-
-def _await_workers(workers: list[threading.Thread], stop: threading.Event, client: Client) -> None:
-    """Wait for the workers; once the run is stopped, wake those that wait for bytes."""
+def _id_or_none(transfer: Transfer) -> str | None:
+    """The id of a transfer's entry; None if its path can be none."""
     try:
-        while any(worker.is_alive() for worker in workers):
-            for worker in workers:
-                worker.join(_GLANCE / len(workers))
-            if stop.is_set():
-                client.abort()
-    except KeyboardInterrupt:
-        stop.set()
-        _await_workers(workers, stop, client)
-        raise
-
-
-def _work(desk: _Desk, tell: Listener) -> None:
-    """One worker: takes jobs until none is left."""
-    while (job := desk.take()) is not None:
-        tell(
-            Progress(
-                transfer=job.transfer, state=State.RUNNING, done=job.delivery.done, size=job.delivery.size
-            )
-        )
-        try:
-            outcome = job.delivery.attempt()
-        except (HubUnavailable, Interrupted) as fault:
-            if _tries_again(desk, job, fault, tell):
-                continue
-            outcome = _failed(job, fault, State.CANCELLED if desk.stop.is_set() else State.FAILED)
-        except WatchmanError as fault:
-            outcome = _failed(job, fault, State.FAILED)
-        except Exception:  # noqa: BLE001 - one transfer's fault of ours must not end the others
-            _LOG.exception("transfer of %s failed", job.transfer.path)
-            outcome = _failed(
-                job, WatchmanError(f"{job.transfer.path}: a fault of ours; see the log"), State.FAILED
-            )
-        _finish(desk, job, outcome, tell)
-
-
-def _finish(desk: _Desk, job: _Job, outcome: Outcome, tell: Listener) -> None:
-    """Close the delivery and tell the outcome."""
-    try:
-        job.delivery.close()
-    except OSError:  # the last journal stays, or none: the next run takes fewer bytes over
-        _LOG.warning("the partial of %s could not be closed", job.transfer.path, exc_info=True)
-    job.outcome = outcome
-    tell(Progress(transfer=job.transfer, state=outcome.state, done=job.delivery.done, size=outcome.size))
-    desk.end(job)
-
-
-def _tries_again(desk: _Desk, job: _Job, fault: WatchmanError, tell: Listener) -> bool:
-    """Put the job back if it has tries left and the host does not want too long a rest."""
-    if desk.stop.is_set():
-        return False
-    job.failures = 1 if job.delivery.done >= job.seen + desk.limits.least else job.failures + 1
-    job.seen = max(job.seen, job.delivery.done)
-    rest = fault.retry_after if isinstance(fault, HubUnavailable) else None
-    wait = max(rest or 0.0, desk.limits.backoff * 2 ** (job.failures - 1))
-    if job.failures > desk.limits.retries or (rest or 0.0) > desk.limits.patience:
-        return False
-    note = f"tries again in {wait:.0f} s: {fault.message}"
-    tell(
-        Progress(transfer=job.transfer, state=State.QUEUED, done=job.seen, size=job.delivery.size, note=note)
-    )
-    desk.put_back(job, wait=wait, rest=rest)
-    return True
-
-
-def _failed(job: _Job, fault: WatchmanError, state: State) -> Outcome:
-    return Outcome(
-        transfer=job.transfer, state=state, path=job.transfer.path, size=job.delivery.size, error=fault
-    )
+        return make_id(transfer)
+    except UnsafePath:
+        return None

@@ -81,10 +81,20 @@ def _read_document(document: Json, container: str) -> Workflow:
             return Workflow(format="ui", nodes=nodes, hints=hints, container=container)
         if _is_prompt(document):
             return Workflow(format="api", nodes=_read_prompt(document), container=container)
-        document = next((document[key] for key in ("workflow", "prompt", "output") if key in document), None)
+        document = _unwrap(document)
         if isinstance(document, str):  # a workflow that a tool saved as text inside JSON
             document = _parse(document)
     raise InvalidWorkflow("the JSON is neither a saved workflow (nodes) nor a prompt (class_type, inputs)")
+
+
+def _unwrap(wrapper: Mapping[str, Json]) -> Json:
+    """What a tool's object holds at a usual key, or the one workflow at any other."""
+    for key in ("workflow", "prompt", "output"):
+        value = wrapper.get(key)
+        if isinstance(value, dict | list) or (isinstance(value, str) and value.lstrip()[:1] in ("{", "[")):
+            return value
+    inner = (value for value in wrapper.values() if isinstance(value, dict))
+    return next((value for value in inner if "nodes" in value or _is_prompt(value)), None)
 
 
 def _unwrap_list(items: list[Json]) -> Json:

@@ -11,12 +11,14 @@ the front end (1.58.1, SubgraphNode and proxyWidgetMigration) reads them:
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
 from ..catalog import Json
+from ..decode import DecodeError, parse_json
 from ..errors import InvalidWorkflow
 from .groups import group_members
 from .node import Budget, Hint, Node, read_hints
@@ -98,7 +100,10 @@ class _Reader:
         """Add the nodes of a graph and those inside its instances. `around` are the types being opened."""
         if len(around) > MAX_DEPTH:
             raise InvalidWorkflow(f"subgraphs are nested more than {MAX_DEPTH} deep")
-        self.budget.spend(len(scope.graph.nodes))
+        if scope.parent is None:
+            self.budget.spend(len(scope.graph.nodes))
+        else:
+            self.budget.open(scope.graph.nodes)
         for source in scope.graph.nodes:
             kind = source.get("type")
             if not isinstance(kind, str) or kind in _SILENT:
@@ -120,7 +125,7 @@ class _Reader:
             self.found += members
 
     def _read_node(self, source: Object, kind: str, scope: _Scope, *, node_id: str, active: bool) -> Node:
-        saved, by_name = source.get("widgets_values"), source.get("widgets_values_named")
+        saved, by_name = _saved_values(source), source.get("widgets_values_named")
         names, named, fed = self._read_inputs(source, scope)
         values = saved if isinstance(saved, list) else []
         if isinstance(saved, dict):
@@ -173,7 +178,7 @@ class _Reader:
 
     def _host_values(self, inner: Graph, host: Object, scope: _Scope) -> Iterator[tuple[str, str, Json]]:
         """(inner node's id or "-1", name, value); later ones win."""
-        properties, values = host.get("properties"), host.get("widgets_values")
+        properties, values = host.get("properties"), _saved_values(host)
         properties = properties if isinstance(properties, dict) else {}
         proxies = list(_read_proxies(properties.get("proxyWidgets")))
         if isinstance(values, dict):
@@ -268,6 +273,12 @@ def _texts(source: Object) -> list[str]:
     return [value for value in items[:_MAX_TEXTS] if isinstance(value, str)]
 
 
+def _saved_values(source: Object) -> Json:
+    """The saved values: a list, or by name, in a field of their own where they stand alone."""
+    values = source.get("widgets_values")
+    return source.get("widgets_values_named") if values is None else values
+
+
 def _widget_inputs(source: Object) -> Iterator[tuple[str, Json]]:
     """(widget's name, link or None) of the inputs that are widgets."""
     inputs = source.get("inputs")
@@ -296,6 +307,9 @@ def _read_own_hints(source: Object) -> list[Hint]:
 
 def _read_proxies(entries: Json) -> Iterator[tuple[str, str]]:
     """(inner node's id, widget's name); a third member, the node further in, becomes a prefix as of old."""
+    if isinstance(entries, str):  # as a property panel keeps it
+        with contextlib.suppress(DecodeError):
+            entries = parse_json(entries)
     for entry in entries if isinstance(entries, list) else ():
         if not isinstance(entry, list) or len(entry) < 2 or not isinstance(entry[1], str):
             yield "", ""  # keeps its place in the order

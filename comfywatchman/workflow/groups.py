@@ -2,7 +2,8 @@
 
 The definition is `extra.groupNodes[NAME].nodes`; the instance's values are those of the inner nodes'
 visible widgets, one after another. Which widgets are visible is not saved reliably, so the values are
-matched: all of them when the numbers agree, else those that look like files, in order.
+matched: all of them when the numbers agree, else those that look like files, or like files and "None",
+in order.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ def group_members(
     sources = group.get("nodes") if isinstance(group, dict) else None
     if not isinstance(sources, list):
         return None
-    budget.spend(len(sources))
+    budget.open(sources)
     members = [_member(node, at, source) for at, source in enumerate(sources) if isinstance(source, dict)]
     opened: list[Node] = []
     for member, values in zip(members, _fill(members, node.values), strict=True):
@@ -61,9 +62,16 @@ def _fill(members: Sequence[Node], given: Sequence[Json]) -> list[list[Json]]:
     if sum(map(len, inner)) == len(given):
         values = iter(given)
         return [list(islice(values, len(own))) for own in inner]
-    files = [value for value in given if is_model_file(value)]
-    places = [(own, at) for own in inner for at, value in enumerate(own) if is_model_file(value)]
-    if len(files) == len(places):
-        for (own, at), value in zip(places, files, strict=True):
-            own[at] = value
+    for names in (is_model_file, _may_be_chosen):
+        files = [value for value in given if names(value)]
+        places = [(own, at) for own in inner for at, value in enumerate(own) if names(value)]
+        if len(files) == len(places):
+            for (own, at), value in zip(places, files, strict=True):
+                own[at] = value
+            break
     return inner
+
+
+def _may_be_chosen(value: Json) -> bool:
+    """Whether a value is a file, or the word for none."""
+    return is_model_file(value) or (isinstance(value, str) and value.lower() == "none")

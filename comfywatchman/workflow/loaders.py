@@ -99,14 +99,17 @@ class Row:
         """The slot of an input."""
         return next((slot for slot in self.slots if slot.matches(name)), None)
 
-    def slot_for(self, name: str | None, *, looks_like_file: bool) -> Slot | None:
-        """The slot of a value, also of one at no known input: `*`, or the only folder of this node."""
+    def slot_for(self, name: str | None, *, looks_like_file: bool, elsewhere: bool) -> Slot | None:
+        """The slot of a value, also of one at no known input: `*`, or the only folder of this node.
+
+        `elsewhere`: this node's unnamed files may stand at other positions than the table's.
+        """
         found = self.slot(name) if name is not None else None
         if found is not None:
             return found
         if self.others is not None:
             return self.others if looks_like_file or not self.others.names_files else None
-        return self._only_files() if looks_like_file else None
+        return self._only_files() if looks_like_file and (elsewhere or name is not None) else None
 
     def _only_files(self) -> Slot | None:
         files = [slot for slot in self.slots if slot.names_files]

@@ -12,6 +12,7 @@ from ..digest import Digest, parse_digest
 from ..errors import InvalidDigest, InvalidWorkflow
 
 MAX_NODES: Final = 100_000
+_CHARS_A_NODE: Final = 128  # a usual one has 600, and so counts for six
 _MAX_HINTS: Final = 256  # of one node; the most seen is 11
 
 
@@ -61,6 +62,21 @@ class Budget:
     """How many nodes may still be opened: instances of instances multiply."""
 
     left: int = MAX_NODES
+    weights: dict[int, int] = field(default_factory=dict)
+
+    def open(self, nodes: Sequence[object]) -> None:
+        """Take what it costs to open an inner graph: its nodes, and when again, all that stands in them.
+
+        Raises:
+            InvalidWorkflow: too little is left.
+        """
+        key = id(nodes)  # the document lives longer than this
+        weight = self.weights.get(key)
+        if weight is None:
+            self.weights[key], weight = 0, len(nodes)
+        elif weight == 0:
+            self.weights[key] = weight = len(nodes) + len(repr(nodes)) // _CHARS_A_NODE
+        self.spend(weight)
 
     def spend(self, nodes: int = 1) -> None:
         """Take some.
@@ -70,7 +86,7 @@ class Budget:
         """
         self.left -= nodes
         if self.left < 0:
-            raise InvalidWorkflow(f"the workflow opens to more than {MAX_NODES:,} nodes")
+            raise InvalidWorkflow(f"the workflow opens to more than {MAX_NODES:,} nodes, or to as much text")
 
 
 def read_hints(entries: Json) -> list[Hint]:

@@ -71,8 +71,11 @@ def find_places(node: Node, loaders: Loaders) -> Iterator[Place]:
         return
     values = _pair(node, row)
     switches = _read_switches(row, values)
+    unnamed = any(value.name is None for value in values)
+    elsewhere = not (unnamed and _stands_in_place(row, values))
     for value in values:
-        slot = row.slot_for(value.name, looks_like_file=_nests(value.json) or is_model_file(value.json))
+        like_file = _nests(value.json) or is_model_file(value.json)
+        slot = row.slot_for(value.name, looks_like_file=like_file, elsewhere=elsewhere)
         if slot is not None:
             yield from _read(slot, value, active=switches.leave_on(slot, value))
         elif row.others is None:
@@ -89,15 +92,23 @@ def _may_name(node: Node) -> bool:
 def _pair(node: Node, row: Row | None) -> list[_Value]:
     saved = node.values
     names = _names(node, row)
+    kept = _slipped(node, names) if node.named else ()
     values = [
         _Value(name, value, at > 0 and saved[at - 1] in ("Off", "off"))
         for at, (name, value) in enumerate(zip(names, saved, strict=True))
-        if name is None or name not in node.fed
+        if name is None or name not in node.fed or name in kept
     ]
     for name in node.fed.difference(name for name in names if name is not None):
         _drop_stale(name, values)
-    values += [_Value(name, value) for name, value in node.named.items()]
+    values += [_Value(name, value) for name, value in node.named.items() if name not in kept]
     return values
+
+
+def _slipped(node: Node, names: Sequence[str | None]) -> set[str]:
+    """The inputs to which a number was brought in the place of a file: a link that slipped by one."""
+    pairs = zip(names, node.values, strict=True)
+    numbers = {name for name, value in node.named.items() if isinstance(value, int | float)}
+    return {name for name, value in pairs if name in numbers and is_model_file(value)} if numbers else set()
 
 
 def _names(node: Node, row: Row | None) -> Sequence[str | None]:
@@ -141,6 +152,12 @@ def _drop_stale(name: str, values: list[_Value]) -> None:
 
 
 # ── a node that the table knows ──
+
+
+def _stands_in_place(row: Row, values: Sequence[_Value]) -> bool:
+    """Whether a saved list has a file where the table says, so that the others there are none."""
+    known = (row.slot(value.name) for value in values if value.name is not None and is_model_file(value.json))
+    return any(slot is not None and slot.names_files and slot.position is not None for slot in known)
 
 
 def _read_switches(row: Row, values: Sequence[_Value]) -> _Switches:

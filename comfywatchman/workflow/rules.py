@@ -101,7 +101,20 @@ _TEXT_GIVERS: Final = frozenset(
     {"primitive", "string", "text", "literal", "constant", "prompt", "reroute", "multiline"}
 )
 _NO_LOADERS: Final = frozenset(
-    {"save", "saver", "show", "preview", "display", "note", "print", "debug", "view", "markdown", "export"}
+    {
+        "save",
+        "saver",
+        "show",
+        "preview",
+        "display",
+        "note",
+        "print",
+        "debug",
+        "view",
+        "markdown",
+        "export",
+        "label",
+    }
 )
 _PLAIN_TEXT: Final = frozenset(
     {"text", "string", "multiline", "primitive", "regex", "replace", "concat", "concatenate", "join"}

@@ -81,10 +81,11 @@ class Desk:
     def home(self) -> Path:
         return self.folder / "data"
 
-    def run(self, *arguments: str | Path, stdin: str = "") -> Ran:
-        """Run a command line in this process."""
-        out, err = _stream(), _stream()
-        before, sys.stdin = sys.stdin, io.TextIOWrapper(io.BytesIO(stdin.encode()), encoding="utf-8")
+    def run(self, *arguments: str | Path, stdin: str = "", terminal: bool = False) -> Ran:
+        """Run a command line in this process; at a `terminal` stdin is what a person types."""
+        made = _Terminal if terminal else io.TextIOWrapper
+        out, err = (made(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
+        before, sys.stdin = sys.stdin, made(io.BytesIO(stdin.encode()), encoding="utf-8")
         try:
             with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
                 status = run([str(argument) for argument in arguments])
@@ -162,8 +163,11 @@ def lines_with(text: str, *words: str) -> Iterator[str]:
     return (line for line in text.splitlines() if all(word in line for word in words))
 
 
-def _stream() -> io.TextIOWrapper:
-    return io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True)
+class _Terminal(io.TextIOWrapper):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
 
 
 def _text(stream: io.TextIOWrapper) -> str:

@@ -85,6 +85,25 @@ LOCAL = {
     "digests": [is_digest],
     "origin": maybe(str),
 }
+FACTS = {
+    "model_name": maybe(str),
+    "version_name": maybe(str),
+    "base_model": maybe(str),
+    "author": maybe(str),
+    "licence": maybe(str),
+    "description": maybe(str),
+    "trigger_words": [str],
+    "own_words": [str],
+    "common_tags": [str],
+    "notes": maybe(str),
+    "weight": maybe(float),
+    "weight_min": maybe(float),
+    "weight_max": maybe(float),
+    "model_id": maybe(int),
+    "version_id": maybe(int),
+    "page": maybe(str),
+    "digests": [is_digest],
+}
 REFERENCE = {
     "node_id": str,
     "node_type": str,
@@ -163,6 +182,12 @@ DOCUMENTS: dict[str, Shape] = {
     "comfywatchman.describe/1": {
         "subject": str,
         "local": maybe(LOCAL),
+        "content": maybe({"format": str, "exact": maybe(bool), "error": maybe(ERROR)}),
+        "header": maybe(FACTS),
+        "sidecars": [{**FACTS, "name": str, "dialect": str, "is_of_this_file": maybe(bool)}],
+        "preview": maybe(str),
+        "unread": [{"name": str, "reason": str}],
+        "trigger_words": [str],
         "files": [FILE],
         "problems": [PROBLEM],
     },

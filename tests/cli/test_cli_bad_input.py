@@ -295,7 +295,9 @@ def open_desk(fakehub: FakeHub) -> Iterator[Desk]:
 # The interpreter may lie where nobody else can read it, so what is needed is imported as root.
 AS_NOBODY = """
 import os, sys
-import comfywatchman.cli.fetching, comfywatchman.hubs.huggingface_api, comfywatchman.transfer.http
+import comfywatchman.cli.fetching, comfywatchman.hubs.huggingface.api, comfywatchman.transfer.http
+import comfywatchman.hubs.answers, comfywatchman.hubs.civitai.hub, comfywatchman.hubs.comfyui
+import comfywatchman.hubs.huggingface.hub, comfywatchman.hubs.session, comfywatchman.watchman
 import encodings.idna, stringprep, tqdm, click, blake3, huggingface_hub, platformdirs
 from comfywatchman.cli.main import run
 os.setgroups([]); os.setgid(65534); os.setuid(65534)

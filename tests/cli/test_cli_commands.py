@@ -20,7 +20,7 @@ from fakehub import faults
 from comfywatchman.cli.main import main, run
 from comfywatchman.cli.output import fit, make_forgiving
 from comfywatchman.demo.shelf import Blob
-from comfywatchman.errors import WatchmanError
+from comfywatchman.errors import Interrupted, WatchmanError
 
 SHA = Blob.of(LORA).sha256
 ALL = (
@@ -81,6 +81,56 @@ def test_describe_file(desk: Desk) -> None:
     told = desk.run("describe", path).out
     assert "renamed.safetensors" in told
     assert "trigger words ink wash" in told
+
+
+def test_describe_file_offline(desk: Desk) -> None:
+    """Without a network a file is told from its header and its sidecars, and where each was read."""
+    path = desk.folder / "ink.safetensors"
+    path.write_bytes(LORA)
+    own = {"activation text": "ink wash, brush", "preferred weight": 0.8, "notes": "long " * 200}
+    path.with_suffix(".json").write_text(json.dumps(own), encoding="utf-8")
+    other = {"name": "v9", "trainedWords": ["fog"], "files": [{"hashes": {"SHA256": "ab" * 32}}]}
+    path.with_suffix(".civitai.info").write_text(json.dumps(other), encoding="utf-8")
+    tips = json.dumps({"strength_min": 0.5, "strength_max": 1})
+    path.with_suffix(".metadata.json").write_text(json.dumps({"file_name": "ink", "usage_tips": tips}))
+    path.with_suffix(".info").write_bytes(b"{")
+    ran = desk.json("describe", "--offline", path)
+    document = ran.document
+    assert (ran.status, document["files"], document["trigger_words"]) == (0, [], ["ink wash", "brush"])
+    assert document["content"] == {"format": "safetensors", "exact": True, "error": None}
+    assert document["header"]["common_tags"] == ["ink wash"]
+    said = {sidecar["name"]: sidecar for sidecar in document["sidecars"]}
+    assert (said["ink.json"]["dialect"], said["ink.json"]["weight"]) == ("a1111", 0.8)
+    assert (said["ink.civitai.info"]["is_of_this_file"], said["ink.json"]["is_of_this_file"]) == (False, None)
+    assert [unread["name"] for unread in document["unread"]] == ["ink.info"]
+    told = desk.run("describe", "--offline", path).out
+    for line in (
+        "format        safetensors, complete",
+        "said by       the file's own header",
+        "said by       ink.json (a1111)",
+        "said by       ink.civitai.info (civitai-helper); it names the digest of another file",
+        "own words     ink wash, brush",
+        "weight        0.8",
+        "weight        from 0.5 to 1",
+        "unreadable    ink.info: not JSON",
+    ):
+        assert line in told
+    assert max(map(len, told.splitlines())) < 600
+
+
+def test_describe_damaged_file(desk: Desk) -> None:
+    """A file that was cut short is described and its damage told."""
+    path = desk.folder / "cut.safetensors"
+    path.write_bytes(LORA[:-1])
+    error = desk.json("describe", "--offline", path).document["content"]["error"]
+    assert error["code"] == "not-a-model"
+    assert "damage        'cut.safetensors': its header describes" in desk.run("describe", path).out
+
+
+def test_describe_unreadable_subject(desk: Desk) -> None:
+    """A subject too long for a file's name is no fault of ours."""
+    ran = desk.json("describe", "x" * 5000)
+    assert (ran.status, ran.error["code"]) == (2, "invalid-air")
 
 
 @pytest.mark.parametrize(
@@ -265,18 +315,13 @@ def test_demo_in_json(desk: Desk) -> None:
     assert (Path(ran.document["folder"]) / "models" / "vae" / "lighthouse_vae.safetensors").is_file()
 
 
-def test_demo_quiet(desk: Desk) -> None:
-    """With -q only the commands' answers are left."""
-    ran = desk.run("demo", "-q")
-    assert (ran.status, "$ comfywatchman" in ran.out) == (0, False)
-
-
 def test_demo_that_ends_otherwise(desk: Desk) -> None:
-    """A stage on which a file already lies where the story has none is told, with status 1."""
+    """A file that lies where the story has none is told, with status 1; -q leaves the commands' answers."""
     wrong = desk.folder / "stage" / "models" / "loras" / "night_watch.safetensors"
     wrong.parent.mkdir(parents=True)
     wrong.write_bytes(LORA)
-    ran = desk.run("demo", "--keep", desk.folder / "stage")
+    ran = desk.run("demo", "-q", "--keep", desk.folder / "stage")
+    assert "$ comfywatchman" not in ran.out
     assert (ran.status, "night_watch.safetensors should be inactive" in ran.err) == (1, True)
 
 
@@ -319,6 +364,8 @@ def failing(kind: str) -> None:
             raise RuntimeError(f"https://u:p@example.org/?token=abc Bearer xyz {TOKEN} own-secret-word")
         case "interrupt":
             raise KeyboardInterrupt
+        case "transfer":
+            raise Interrupted("the line broke")
         case _:
             raise WatchmanError("who: what", hint="do this")
 
@@ -352,9 +399,9 @@ def test_log_where_the_data_folder_cannot_be_made(
     assert os.devnull in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("kind", "status"), [("interrupt", 130), ("other", 3)])
+@pytest.mark.parametrize(("kind", "status"), [("interrupt", 130), ("transfer", 4), ("other", 3)])
 def test_statuses(capsys: pytest.CaptureFixture[str], kind: str, status: int) -> None:
-    """An interruption is 130; a fault that is nobody's input and no transfer's leaves something open."""
+    """An interruption is 130, a transfer's fault 4; what is nobody's input leaves something open."""
     assert run(["--kind", kind], command=failing) == status
     assert "→" in capsys.readouterr().err
 

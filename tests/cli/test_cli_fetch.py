@@ -141,7 +141,7 @@ def test_offline(desk: Desk) -> None:
     """Offline the workflow's own words are left: an address without size or digest, withheld."""
     ran = desk.json("fetch", "--offline", stock(desk))
     assert ran.status == 3
-    assert [t["reason"] for t in ran.document["withheld"]] == ["no digest is published"]
+    assert [t["reason"] for t in ran.document["withheld"]] == ["no digest of it is known"]
     assert [o["state"] for o in ran.document["unresolved"]] == ["missing", "missing"]
     assert desk.hub.requests == []
 
@@ -168,6 +168,8 @@ def test_ambiguous(desk: Desk) -> None:
     states = [o["state"] for o in desk.json("fetch", "--yes", flow).document["unresolved"]]
     assert states == ["ambiguous"]
     assert "--pick fog.safetensors=N" in desk.run("resolve", flow).out
+    (reference,) = desk.json("resolve", flow).document["workflows"][0]["references"]
+    assert [c["uploader"] for c in reference["resolution"]["candidates"]] == ["ann", "bob"]
 
 
 def test_pick(desk: Desk) -> None:
@@ -231,7 +233,7 @@ def test_foreign_host(desk: Desk) -> None:
     allowed = desk.json("fetch", flow, "--allow-host", "Models.Example.org")
     assert [t["consent"] for t in allowed.document["withheld"]] == ["plan"]
     resolved = desk.json("resolve", flow, "--allow-host", "models.example.org").document["plan"]
-    assert [t["reason"] for t in resolved["transfers"]] == ["no digest is published"]
+    assert [t["reason"] for t in resolved["transfers"]] == ["no digest of it is known"]
 
 
 @pytest.mark.parametrize(
@@ -423,6 +425,19 @@ def test_saved_plan_cannot_consent(desk: Desk) -> None:
     ran = desk.json("fetch", "plan.json", "--yes")
     assert (ran.status, ran.document["transfers"], desk.files()) == (3, [], {})
     assert {t["consent"] for t in ran.document["withheld"]} == {"file"}
+
+
+def test_saved_plan_cannot_name_by_hand(desk: Desk) -> None:
+    """A link on the command line is a choice by hand; the same file in a plan without references is not."""
+    desk.hub.add_repo("Comfy-Org/lamp", {"lamp.safetensors": VAE})
+    link = ("hf:Comfy-Org/lamp/lamp.safetensors", "--folder", "vae")
+    desk.run("settings", "set", "automatic_cap", "1000")
+    saved = desk.json("fetch", *link, "--dry-run").document["plan"]
+    assert [(t["consent"], t["references"]) for t in saved["transfers"]] == [("plan", [])]
+    (desk.folder / "plan.json").write_text(json.dumps(saved))
+    ran = desk.json("fetch", "plan.json")
+    assert (ran.status, len(ran.document["withheld"]), desk.files()) == (3, 1, {})
+    assert desk.json("fetch", *link).status == 0
 
 
 def test_saved_plan_whose_file_is_gone(desk: Desk) -> None:

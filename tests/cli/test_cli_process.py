@@ -55,6 +55,8 @@ def at_terminal(
     shown, waiting, until = "", list(answers), time.monotonic() + 60
     while time.monotonic() < until:
         if not select.select([terminal], [], [], 1)[0]:
+            if answers and not waiting and answers[-1][1] == "\x03":
+                os.write(terminal, b"\x03")  # one that came just before the reading began is not seen
             continue
         try:
             data = os.read(terminal, 65536)
@@ -76,6 +78,17 @@ def test_module(desk: Desk) -> None:
     assert (told.returncode, told.stdout.decode().strip()) == (0, f"comfywatchman {__version__}")
     ran = call(desk, "inspect", desk.workflow(desk.lora("a.safetensors")), "--json")
     assert (ran.returncode, check_document(json.loads(ran.stdout)), ran.stderr) == (3, "inspect", b"")
+
+
+def test_help_is_light(desk: Desk) -> None:
+    """--help, --version and the import pull nothing that speaks to a network."""
+    code = (
+        "import sys; from comfywatchman.cli.main import run; run(['--help'])\n"
+        "assert not {'requests', 'urllib3', 'huggingface_hub', 'blake3'} & set(sys.modules)"
+    )
+    subprocess.run(
+        [sys.executable, "-c", code], env=child_environment(desk), check=True, capture_output=True, timeout=60
+    )
 
 
 def test_old_encoding(desk: Desk) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from hashlib import sha256
+from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -18,11 +22,12 @@ from comfywatchman.errors import HubUnavailable, LoginRequired, NotFound
 from comfywatchman.hubs.base import Hub, SearchQuery
 from comfywatchman.hubs.civitai import Civitai
 from comfywatchman.hubs.huggingface import HuggingFace
-from comfywatchman.hubs.huggingface_api import Ways
+from comfywatchman.hubs.huggingface.api import Ways
 from comfywatchman.hubs.patience import Patience
 from comfywatchman.hubs.session import Session
 from comfywatchman.resolution import Evidence
 
+ROOT = Path(__file__).resolve().parents[2]
 QUIET = Patience(sleep=lambda _seconds: None)
 DATA = b"ink" * 1000
 
@@ -114,6 +119,40 @@ def test_accounts(fakehub: FakeHub, session: Session) -> None:
     for bad in (civitai(fakehub, session, "wrong"), huggingface(fakehub, "wrong")):
         with pytest.raises(LoginRequired):
             bad.whoami()
+
+
+CONTROL = """
+from huggingface_hub.utils import build_hf_headers
+build_hf_headers(token=False)
+"""
+ASK = """
+import sys
+from comfywatchman.air import HuggingFaceLink
+from comfywatchman.hubs.huggingface import HuggingFace
+hub = HuggingFace(endpoint=sys.argv[1], token=lambda: None)
+hub.open(HuggingFaceLink(repo="Comfy-Org/inks", path="ink.safetensors"))
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "asked"), [(ASK, {"models"}), (ASK + CONTROL, {"models", "agent-harnesses"})]
+)
+def test_no_telemetry(fakehub: FakeHub, tmp_path: Path, code: str, asked: set[str]) -> None:
+    """Only what was wanted is asked; huggingface_hub's own headers would ask the hub about agents."""
+    fakehub.add_repo("Comfy-Org/inks", {"ink.safetensors": DATA})
+    endpoint = fakehub.huggingface_endpoint
+    environment = {**os.environ, "HF_ENDPOINT": endpoint, "HF_HOME": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", code, endpoint], check=True, env=environment, cwd=ROOT)
+    assert {seen.request.path.split("/")[2] for seen in fakehub.log.seen} == asked
+
+
+def test_locked_link_is_the_answer(fakehub: FakeHub) -> None:
+    """A link that wants another token ends the look-up: a like name elsewhere is not offered instead."""
+    fakehub.add_repo("Comfy-Org/inks", {"ink.safetensors": DATA})
+    fakehub.bend("huggingface.info", faults.status(401), times=1)
+    link = f"{fakehub.huggingface_endpoint}/Comfy-Org/inks/resolve/main/ink.safetensors"
+    (answer,) = huggingface(fakehub, "wrong").find([reference("ink.safetensors", url=link)])
+    assert isinstance(answer, LoginRequired)
 
 
 def test_passing_overload(fakehub: FakeHub, session: Session) -> None:

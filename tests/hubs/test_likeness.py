@@ -9,11 +9,12 @@ from hubs.contract import reference
 from hypothesis import given
 from hypothesis import strategies as st
 
-from comfywatchman.hubs import civitai_terms, likeness, patience, prose
+from comfywatchman.hubs import likeness, patience, prose
+from comfywatchman.hubs.civitai import terms
 from comfywatchman.hubs.likeness import core_of, fits, is_like, is_same_name, repository_texts, search_texts
 
 
-@pytest.mark.parametrize("module", [likeness, civitai_terms, patience], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [likeness, terms, patience], ids=lambda module: module.__name__)
 def test_examples(module: object) -> None:
     """The examples in the docstrings are true."""
     assert doctest.testmod(module).failed == 0  # type: ignore[arg-type]

@@ -24,11 +24,11 @@ from comfywatchman.digest import Digest
 from comfywatchman.errors import HubError
 from comfywatchman.hubs.base import Hub, SearchQuery
 from comfywatchman.hubs.civitai import Civitai
-from comfywatchman.hubs.civitai_records import Site, records_of_model
-from comfywatchman.hubs.civitai_terms import access_of
+from comfywatchman.hubs.civitai.records import Site, records_of_model
+from comfywatchman.hubs.civitai.terms import access_of
 from comfywatchman.hubs.huggingface import HuggingFace
-from comfywatchman.hubs.huggingface_api import Ways
-from comfywatchman.hubs.huggingface_records import file_of, repo_of
+from comfywatchman.hubs.huggingface.api import Ways
+from comfywatchman.hubs.huggingface.records import file_of, repo_of
 from comfywatchman.hubs.patience import Patience
 from comfywatchman.hubs.session import Session
 from comfywatchman.resolution import Candidate

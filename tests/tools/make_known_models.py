@@ -10,9 +10,9 @@ from importlib import metadata
 from importlib.resources import files
 from pathlib import Path
 
-from comfywatchman.hubs.known import SHIPPED
-from comfywatchman.hubs.published import read_templates
-from comfywatchman.hubs.tables import format_table
+from comfywatchman.hubs.known.known import SHIPPED
+from comfywatchman.hubs.known.published import read_templates
+from comfywatchman.hubs.known.tables import format_table
 
 PACKAGE = "comfyui-workflow-templates-json"
 LICENCE = "Facts from the templates of Comfy-Org, published under the MIT licence"

@@ -8,6 +8,7 @@ import random
 from pathlib import Path
 from typing import Any
 
+from comfywatchman.air import Air
 from comfywatchman.catalog import RemoteFile
 from comfywatchman.digest import Digest
 from comfywatchman.plan import Consent, Transfer
@@ -34,6 +35,22 @@ QUICK = Limits(
     report=0.0,
 )
 LANES = {"segments": 4}
+
+
+def small_pieces(segments: int) -> Limits:
+    """Every few bytes a mark in the journal, so that a small file has as many moments as a big one."""
+    return Limits(
+        segments=segments,
+        segment=32 << 10,
+        segment_from=64 << 10,
+        mark=32 << 10,
+        checkpoint=0.0,
+        margin=0,
+        margin_share=0.0,
+        retries=1,
+        backoff=0.01,
+        stall=5,
+    )
 
 
 def safetensors(size: int = 200_000, seed: int = 1) -> bytes:
@@ -74,6 +91,13 @@ def transfer(root: Path, url: str, data: bytes, *, path: str = NAME, **changes: 
         consent=Consent.AUTOMATIC,
         reason="test",
     )
+
+
+def transfer_of(root: Path, url: str, *, size: int, sha256: str) -> Transfer:
+    """A transfer of a file of which only size and digest are at hand; `sha256` "" means none is published."""
+    digests = (Digest("sha256", sha256),) if sha256 else ()
+    air = Air(ecosystem="sdxl", type="lora", source="civitai", id="5", version="7")
+    return transfer(root, url, b"", size=size, digests=digests, air=air)
 
 
 def guard_for(*origins: str) -> Guard:

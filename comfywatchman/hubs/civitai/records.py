@@ -12,14 +12,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final, get_args
+from typing import Final
 
-from ..catalog import Model, RemoteFile, Scan, Version
-from ..decode import DecodeError, Value
-from ..digest import Algorithm, Digest
-from ..errors import InvalidDigest
-from .civitai_terms import HUB, access_of, air_of, folder_of, has_weights, id_of, licence_of
-from .prose import plain_text
+from ...catalog import Model, RemoteFile, Scan, Version
+from ...decode import DecodeError, Value
+from ...records import digests_of, licence_of
+from ..prose import plain_text
+from .terms import HUB, access_of, air_of, folder_of, has_weights, id_of
 
 _LARGEST: Final = 1 << 50
 
@@ -82,16 +81,6 @@ def model_of(model: Value, site: Site) -> Model:
         access=access_of(Value(None), model, site.now),
         versions=tuple(_version(version, model, site) for version in objects(model["modelVersions"])),
     )
-
-
-def digests_of(hashes: Value) -> tuple[Digest, ...]:
-    """The digests of a `hashes` object; what is none is left out."""
-    digests = []
-    for name, value in _entries(hashes):
-        for algorithm in get_args(Algorithm):
-            if name.lower() == algorithm and (text := value.text_or_none()):
-                digests.extend(_digest(algorithm, text))
-    return tuple(sorted(digests, key=lambda digest: get_args(Algorithm).index(digest.algorithm)))
 
 
 def _release(version: Value, model: Value, site: Site) -> RemoteFile:
@@ -191,13 +180,6 @@ def _uploader(model: Value) -> str | None:
     return str(name) if isinstance(name, str | int) and not isinstance(name, bool) else None
 
 
-def _digest(algorithm: Algorithm, text: str) -> list[Digest]:
-    try:
-        return [Digest(algorithm, text.strip().lower())]
-    except InvalidDigest:
-        return []
-
-
 def _size(kibibytes: Value) -> int | None:
     """`sizeKB` times 1024, which is exact in every recorded answer."""
     try:
@@ -216,7 +198,3 @@ def objects(value: Value) -> Iterator[Value]:
     """The objects of a list; anything else has none."""
     items = value.items() if isinstance(value.json, list) else iter(())
     return (item for item in items if isinstance(item.json, dict))
-
-
-def _entries(value: Value) -> Iterator[tuple[str, Value]]:
-    return value.entries() if isinstance(value.json, dict) else iter(())

@@ -24,12 +24,12 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from ..air import parse_link
-from ..catalog import RemoteFile
-from ..digest import Digest, match_digests
-from ..errors import InputError, InvalidSettings
-from ..resolution import Candidate, Evidence
-from ..workflow.references import Reference
+from ...air import parse_link
+from ...catalog import RemoteFile
+from ...digest import Digest, match_digests
+from ...errors import InputError, InvalidSettings
+from ...resolution import Candidate, Evidence
+from ...workflow.references import Reference
 from .published import Places, read_manager_list, read_templates
 from .tables import (
     Entry,
@@ -42,7 +42,7 @@ from .tables import (
     subfolder_of,
 )
 
-SHIPPED: Final = Path(__file__).resolve().parents[1] / "data" / "known_models.json"
+SHIPPED: Final = Path(__file__).resolve().parents[2] / "data" / "known_models.json"
 OWN_NAME: Final = "known-models.json"
 VERIFIED_NAME: Final = "verified-models.json"
 TEMPLATES_NAME: Final = "templates-models.json"

@@ -11,24 +11,24 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from ..air import CIVITAI_HOSTS, CivitaiLink, HubLink, parse_link
-from ..catalog import Access, Model, RemoteFile
-from ..decode import DecodeError, Value
-from ..digest import Digest
-from ..errors import EarlyAccess, HubError, NotFound, Withdrawn
-from ..resolution import Evidence
-from ..workflow.references import Reference
-from .answers import Answers
-from .base import Answer, SearchQuery
-from .choosing import Offer, by_digest, by_link, by_name, has_digest
-from .civitai_api import CivitaiApi
-from .civitai_records import Record, Site, model_of, objects, records_of_model, records_of_version
-from .civitai_terms import HUB, access_of, id_of, model_types
-from .hosts import HostGroup, bearer
-from .likeness import is_same_name, search_texts
-from .lookup import Lookup
-from .patience import at_once
-from .session import Session
+from ...air import CIVITAI_HOSTS, CivitaiLink, HubLink, parse_link
+from ...catalog import Access, Model, RemoteFile
+from ...decode import DecodeError, Value
+from ...digest import Digest
+from ...errors import EarlyAccess, HubError, NotFound, Withdrawn
+from ...resolution import Evidence
+from ...workflow.references import Reference
+from ..answers import Answers
+from ..base import Answer, SearchQuery
+from ..choosing import Offer, by_digest, by_link, by_name, has_digest
+from ..hosts import HostGroup, bearer
+from ..likeness import is_same_name, search_texts
+from ..lookup import Lookup
+from ..patience import at_once
+from ..session import Session
+from .api import CivitaiApi
+from .records import Record, Site, model_of, objects, records_of_model, records_of_version
+from .terms import HUB, access_of, id_of, model_types
 
 HOME: Final = "https://civitai.com"
 _SORTS: Final = {"downloads": "Most Downloaded", "likes": "Most Liked", "newest": "Newest"}
@@ -240,7 +240,7 @@ class _Search:
         if len(model_ids) > 1:
             numbers = [n for link, some in links.items() if link.model_id for n in some]
             self._lookup.ask(numbers, lambda: models.update(self._hub.models(model_ids)))
-        at_once(lambda item: self._lookup.ask(item[1], lambda: self._follow(*item, models)), links.items())
+        at_once(lambda item: self._lookup.follow(item[1], lambda: self._follow(*item, models)), links.items())
 
     def _follow(self, link: CivitaiLink, numbers: Sequence[int], models: Mapping[int, Value]) -> None:
         records = self._hub.records(link, models)

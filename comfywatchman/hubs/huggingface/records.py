@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
 
-from ..catalog import Access, Json, Model, RemoteFile, Version, base_name, canonical_folder, format_of
-from ..decode import Value
-from ..digest import Digest
-from ..errors import InvalidDigest
-from .likeness import precision_of
+from ...catalog import Access, Json, Model, RemoteFile, Version, base_name, canonical_folder, format_of
+from ...decode import Value
+from ...digest import Digest
+from ...errors import InvalidDigest
+from ..likeness import precision_of
 
 HUB: Final = "huggingface"
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from ..air import Air, parse_air
-from ..catalog import Access, canonical_folder, format_of
-from ..decode import Value
-from ..errors import InvalidAir
+from ...air import Air, parse_air
+from ...catalog import Access, canonical_folder, format_of
+from ...decode import Value
+from ...errors import InvalidAir
 
 HUB: Final = "civitai"
 
@@ -144,28 +144,6 @@ def has_weights(file: Value) -> bool:
     return kind not in _NO_WEIGHTS and (
         kind != "other" or format_of(file["name"].text_or_none() or "") != "other"
     )
-
-
-def licence_of(model: Value) -> str | None:
-    """The author's permissions in one line, or None when the record has none.
-
-    `allowCommercialUse` is a list today, was a word in 2023 and is `{A,B}` on some ways.
-    """
-    uses = model["allowCommercialUse"].json
-    words = uses if isinstance(uses, list) else str(uses or "").strip("{}").split(",")
-    said = [str(word).strip() for word in words if isinstance(word, str) and word.strip()]
-    known = [key for key in _PERMISSIONS if isinstance(model[key].json, bool)]
-    if uses is None and not known:
-        return None
-    commercial = ", ".join(said) if said and said != ["None"] else "none"
-    return "; ".join([f"commercial use: {commercial}", *(_PERMISSIONS[k][model[k].flag()] for k in known)])
-
-
-_PERMISSIONS: Final = {
-    "allowNoCredit": ("credit required", "no credit required"),
-    "allowDerivatives": ("no derivatives", "derivatives allowed"),
-    "allowDifferentLicense": ("same licence for derivatives", "other licence for derivatives allowed"),
-}
 
 
 def air_of(version: Value, model: Value, model_id: int | None) -> Air | None:

@@ -15,13 +15,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final, TypeVar
 
-from ..catalog import Json
-from ..decode import Value
-from ..errors import Gated, HubError, HubUnavailable, LoginRequired, NotFound, Withdrawn
-from .answers import DAY, HOUR, MINUTE, Answers, make_question
-from .civitai_terms import HUB, id_of
-from .hosts import HostGroup, bearer
-from .session import Parameters, Reply, Session
+from ...catalog import Json
+from ...decode import Value
+from ...errors import Gated, HubError, HubUnavailable, LoginRequired, NotFound, Withdrawn
+from ..answers import DAY, HOUR, MINUTE, Answers, make_question
+from ..hosts import HostGroup, bearer
+from ..session import Parameters, Reply, Session
+from .terms import HUB, id_of
 
 # A model with many versions and example images was recorded with 87 KB: 25 stay far below the limit.
 _MODELS_A_CALL: Final = 25

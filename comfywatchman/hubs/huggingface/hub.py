@@ -11,21 +11,21 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Final
 
-from ..air import HUGGINGFACE_HOSTS, HubLink, HuggingFaceLink, parse_link
-from ..catalog import Model, RemoteFile
-from ..decode import Value
-from ..digest import Digest
-from ..errors import Gated, HubError, LoginRequired, NotFound
-from ..workflow.references import Reference
-from .answers import Answers
-from .base import Answer, SearchQuery
-from .choosing import Offer, by_link, by_name
-from .hosts import HostGroup, bearer
-from .huggingface_api import HuggingFaceApi, Ways
-from .huggingface_records import HUB, Repo, file_of, model_of, repo_of
-from .likeness import core_of, is_like, is_same_name, repository_texts
-from .lookup import Lookup
-from .patience import Unreachable, at_once
+from ...air import HUGGINGFACE_HOSTS, HubLink, HuggingFaceLink, parse_link
+from ...catalog import Model, RemoteFile
+from ...decode import Value
+from ...digest import Digest
+from ...errors import Gated, HubError, LoginRequired, NotFound
+from ...workflow.references import Reference
+from ..answers import Answers
+from ..base import Answer, SearchQuery
+from ..choosing import Offer, by_link, by_name
+from ..hosts import HostGroup, bearer
+from ..likeness import core_of, is_like, is_same_name, repository_texts
+from ..lookup import Lookup
+from ..patience import Unreachable, at_once
+from .api import HuggingFaceApi, Ways
+from .records import HUB, Repo, file_of, model_of, repo_of
 
 HOME: Final = "https://huggingface.co"
 
@@ -203,7 +203,7 @@ class _Search:
                 repos.setdefault((link.repo, link.revision), []).append((n, link))
         for (name, revision), linked in repos.items():
             numbers = [n for n, _ in linked]
-            self._lookup.ask(numbers, partial(self._follow, (name, revision), linked))
+            self._lookup.follow(numbers, partial(self._follow, (name, revision), linked))
 
     def _follow(self, named: tuple[str, str], linked: Sequence[tuple[int, HuggingFaceLink]]) -> None:
         repo = self._hub.repo(*named)

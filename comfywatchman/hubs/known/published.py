@@ -16,9 +16,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from ..decode import Value, parse_json
-from ..digest import Digest, parse_digest
-from ..errors import InputError
+from ...decode import Value, parse_json
+from ...digest import Digest, parse_digest
+from ...errors import InputError
 from .tables import Entry, make_entry
 
 _log = logging.getLogger(__name__)

@@ -25,14 +25,13 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import quote
 
-from .. import __version__
-from ..catalog import Json
-from ..decode import MIB, DecodeError, Value, parse_json
-from ..errors import Gated, HubError, HubUnavailable, LoginRequired, NotFound, Withdrawn
-from .answers import DAY, HOUR, MINUTE, Answers, make_question
-from .hosts import HostGroup, bearer
-from .huggingface_records import HUB, trimmed
-from .patience import AT_ONCE, Patience, Unreachable, parse_retry_after
+from ...catalog import Json
+from ...decode import MIB, DecodeError, Value, parse_json
+from ...errors import Gated, HubError, HubUnavailable, LoginRequired, NotFound, Withdrawn
+from ..answers import DAY, HOUR, MINUTE, Answers, make_question
+from ..hosts import USER_AGENT, HostGroup, bearer
+from ..patience import AT_ONCE, Patience, Unreachable, parse_retry_after
+from .records import HUB, trimmed
 
 _FACTS: Final = (
     "author",
@@ -164,7 +163,7 @@ class HuggingFaceApi:
 
     def _once(self, method: str, url: str, content: Mapping[str, object]) -> tuple[Value, str | None]:
         tools = _tools()
-        headers = self._headers(tools)
+        headers = self._headers()
         with self._gate, self._translated():
             client: Any = (self._ways.client or tools.get_session)()
             response = client.request(method, url, headers=headers, timeout=_TIMEOUT, **content)
@@ -177,12 +176,9 @@ class HuggingFaceApi:
             raise HubUnavailable(f"{HUB}: expected JSON, got this: {fault.message}", hub=HUB) from fault
         return answer, following if following and self._group.owns(following) else None
 
-    def _headers(self, tools: Any) -> Mapping[str, str]:
-        headers = {"accept": "application/json", **bearer(HUB, self._token())}
-        built: Mapping[str, str] = tools.build_hf_headers(
-            token=False, library_name="comfywatchman", library_version=__version__, headers=headers
-        )
-        return built
+    def _headers(self) -> Mapping[str, str]:
+        """Our own headers: huggingface_hub's would first ask the hub what kind of agent calls it."""
+        return {"accept": "application/json", "user-agent": USER_AGENT, **bearer(HUB, self._token())}
 
     def _kept(self, question: str, ask: Callable[[], Json], *, seconds: float) -> Json:
         if self._answers is None:

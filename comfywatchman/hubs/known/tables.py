@@ -23,12 +23,12 @@ from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from ..air import CivitaiLink, HubLink, HuggingFaceLink, hub_of, parse_link, parse_thing
-from ..catalog import Json, RemoteFile, base_name, canonical_folder, extension, format_of
-from ..decode import DecodeError, Value, parse_json
-from ..digest import Digest, parse_digest
-from ..errors import InputError, InvalidAir
-from ..workflow.references import Reference
+from ...air import CivitaiLink, HubLink, HuggingFaceLink, hub_of, parse_link, parse_thing
+from ...catalog import Json, RemoteFile, base_name, canonical_folder, extension, format_of
+from ...decode import DecodeError, Value, parse_json
+from ...digest import Digest, parse_digest
+from ...errors import InputError, InvalidAir
+from ...workflow.references import Reference
 
 SCHEMA: Final = "comfywatchman.known-models/1"
 
