@@ -23,7 +23,7 @@ def main(names: list[str]) -> int:
     over = False
     for name in names or modules:
         for row in importlib.import_module(f"{__package__}.{name}").run():
-            over |= row["limit"] is not None and row["ratio"] > row["limit"]
+            over |= None not in (row["limit"], row["ratio"]) and row["ratio"] > row["limit"]
             sys.stdout.write(json.dumps(row) + "\n")
             sys.stdout.flush()
     return int(over)

@@ -29,6 +29,7 @@ from .http import Body, Client
 from .journal import Identity
 from .lanes import Lanes, Sink
 from .limits import Limits
+from .pace import Pace
 from .partial import Partial, sweep
 from .place import Place, disk_errors
 from .publish import find_same, publish, set_aside, target_names
@@ -63,6 +64,7 @@ class Delivery:
         self._front: Front | None = None
         self._resumed = False  # bytes of an earlier run are part of it
         self._whole = False  # ranges are not to be had
+        self._pace = Pace(limits.segments)
         self._began = time.monotonic()
         self._lock = threading.Lock()
         self._told = 0.0
@@ -168,7 +170,7 @@ class Delivery:
                 self._meet(body)
             if not body.whole and ask.stop != self.size:
                 ask = replace(ask, validator=self._partial.journal.validator, size=body.size)
-                Lanes(self._client, ask, sink, self._limits).run(body, self._share)
+                Lanes(self._client, ask, sink, self._limits, self._pace).run(body, self._share)
             else:
                 sink.take(body)
         if self.size is not None and self._front.reach < self.size:

@@ -19,9 +19,12 @@ from ..hasher import Hasher
 from .journal import Mark
 from .limits import Limits
 from .partial import Partial
-from .place import disk_error
+from .place import begin_sync, disk_error
 
 _BLOCK: Final = 1 << 20
+_AHEAD: Final = 16 << 20  # bytes that may lie written and not hashed before lanes wait
+_GLANCE: Final = 0.1  # seconds between two looks whether the hashing thread has ended
+_SYNCED: Final = 16 << 20  # bytes whose way to the disk is begun at once
 
 
 class Damaged(Exception):
@@ -54,6 +57,12 @@ class Front:
         with self._change:
             return self._joined()
 
+    def let_catch_up(self) -> None:
+        """Wait while much is written and not hashed: to receive more would only take the processor away."""
+        with self._change:
+            while self._joined() - self._at > _AHEAD and not self._work.done():
+                self._change.wait(_GLANCE)
+
     def grow(self, start: int, end: int) -> None:
         """Say that the range begun at `start` is written up to `end`.
 
@@ -64,7 +73,7 @@ class Front:
             if self._work.done():
                 self._work.result()
             self._ends[start] = end
-            self._change.notify()
+            self._change.notify_all()
 
     def drop_islands(self) -> int:
         """Forget what lies behind a gap and say where to go on."""
@@ -103,7 +112,7 @@ class Front:
     def _close(self) -> None:
         with self._change:
             self._closing = True
-            self._change.notify()
+            self._change.notify_all()
         self._pool.shutdown()
 
     def _joined(self) -> int:
@@ -144,7 +153,11 @@ class Front:
         if count == 0:
             raise Damaged(self._marks[-1][0] if self._marks else 0)
         self._hasher.update(view[:count])
-        self._at += count
+        with self._change:
+            self._at += count
+            self._change.notify_all()
+        if self._at % _SYNCED == 0:  # early, so that the sync at the end finds little to do
+            begin_sync(self._partial.fd, self._at - _SYNCED, _SYNCED)
         claim = self._claims.pop(self._at, None)
         if claim is None and self._at % self._limits.mark:
             return

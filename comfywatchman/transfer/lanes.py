@@ -2,13 +2,13 @@
 
 Ranges are handed out in order of their start, so what is written stays close to the front and little is
 lost when a run ends. Each lane is a thread on its own connection. There are as many as the file has
-ranges for, as limits and the other transfers leave, and one fewer after each fault: a server that cannot
-take eight connections gets fewer by and by.
+ranges for, as limits and the other transfers leave, and as bring something (see `pace`).
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -18,6 +18,7 @@ from .ask import Ask, Changed, NoRanges
 from .front import Damaged, Front
 from .http import Body, Client
 from .limits import Limits
+from .pace import Pace
 from .partial import Partial
 
 Report = Callable[[int], None]  # called with each count of bytes that came
@@ -49,12 +50,14 @@ class Sink:
 class Lanes:
     """Brings the bytes from `first` to the end of a file whose size is known."""
 
-    def __init__(self, client: Client, ask: Ask, sink: Sink, limits: Limits) -> None:
-        self._client, self._ask, self._sink, self._limits = client, ask, sink, limits
+    def __init__(self, client: Client, ask: Ask, sink: Sink, limits: Limits, pace: Pace) -> None:
+        self._client, self._ask, self._limits, self._pace = client, ask, limits, pace
+        self._sink = replace(sink, report=self._came)
+        self._report = sink.report
+        self._brought = 0
         self._size = ask.size or 0
         self._lock = threading.Lock()
         self._left: list[tuple[int, int]] = []  # ranges that a lane gave back
-        self._most = limits.segments
         self._running = 0
         self._ended = False
         self._lanes: list[Future[None]] = []
@@ -90,7 +93,7 @@ class Lanes:
                 body = None
         except (Changed, NoRanges, Damaged, WatchmanError, OSError) as fault:
             with self._lock:
-                self._most -= 1
+                self._pace.slow_down(time.monotonic())
                 if not self._fatal():
                     self._fault = fault
         except BaseException:  # a fault of ours: the future brings it to `run`, the others end
@@ -104,7 +107,6 @@ class Lanes:
         at, stop = body.start, body.stop or 0
         with body:
             try:
-                self._widen()
                 self._sink.take(body)
                 at = stop
             finally:
@@ -114,8 +116,9 @@ class Lanes:
 
     def _ask_next(self) -> Body | None:
         """Ask for the next range; None if there is none or others do it."""
+        self._sink.front.let_catch_up()
         with self._lock:
-            if self._ended or self._fatal() or self._running > max(1, min(self._most, self._share())):
+            if self._ended or self._fatal() or self._running > self._room():
                 return None
             if self._left:
                 start, stop = self._left.pop()
@@ -136,18 +139,25 @@ class Lanes:
             self._give_back(body.stop, stop)
         return body
 
+    def _room(self) -> int:
+        """How many lanes there may be now."""
+        paced = self._pace.look(time.monotonic(), done=self._brought)
+        return max(1, min(paced, self._share()))
+
     def _give_back(self, start: int, stop: int) -> None:
         with self._lock:
             self._left.append((start, stop))
             self._left.sort(reverse=True)
 
-    def _widen(self) -> None:
-        """Start more lanes if there is work and room for them."""
+    def _came(self, count: int) -> None:
+        """Bytes came: start more lanes if there is work and room for them."""
+        self._report(count)
         with self._lock:
+            self._brought += count
             if self._ended:
                 return
             ranges = len(self._left) + -(-(self._size - self._next) // self._limits.segment)
-            wanted = min(self._most, self._share(), self._running + ranges)
+            wanted = min(self._room(), self._running + ranges)
             for _ in range(self._running, wanted):
                 self._running += 1
                 self._lanes.append(self._pool.submit(self._lane, None))

@@ -19,7 +19,7 @@ class Limits:
 
     bandwidth: int | None = None  # bytes a second over all transfers of a run
 
-    segments: int = 8  # ranges of one file at once
+    segments: int = 16  # ranges of one file at once, at most
     segment: int = 8 * MIB  # bytes of one range
     segment_from: int = 16 * MIB  # files below come in one stream
 
