@@ -23,6 +23,7 @@ CIVITAI_HOSTS: Final = frozenset(
 )
 HUGGINGFACE_HOSTS: Final = frozenset({"huggingface.co", "www.huggingface.co", "hf.co"})
 
+_SECRET: Final = re.compile(r"(?:access[_-]?|auth[_-]?|hf[_-]?)?token=|api[_-]?key=|key=", re.IGNORECASE)
 _MAX_ID: Final = 2**31 - 1  # CivitAI answers 400 above it
 _AIR: Final = re.compile(
     r"(?:urn:)?air:(?P<ecosystem>[\w.-]+):(?P<type>[\w-]+):(?P<source>[\w-]+):"
@@ -166,6 +167,25 @@ def parse_link(url: str) -> HubLink | None:
     except InvalidAir:
         return None
     return None
+
+
+def clean_url(text: str) -> str | None:
+    """An address from outside fit to be kept and shown, or None when it is none that can be read.
+
+    Tokens that people paste along in its query are left out: they are nobody's to pass on.
+
+    >>> clean_url(" https://civitai.com/api/download/models/1?fileId=2&token=secret ")
+    'https://civitai.com/api/download/models/1?fileId=2'
+    >>> clean_url("https://[::1/m") is None
+    True
+    """
+    try:
+        parts = urlsplit(text.strip())
+        _ = parts.port
+    except ValueError:
+        return None
+    kept = [pair for pair in parts.query.split("&") if not _SECRET.match(pair)]
+    return parts._replace(query="&".join(kept)).geturl() or None
 
 
 def parse_thing(text: str) -> HubLink:

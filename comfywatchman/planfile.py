@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final, TypeVar
 
-from .air import parse_air
+from .air import clean_url, parse_air
 from .catalog import Access, LocalFile, RemoteFile, Scan
 from .decode import Value, parse_json
 from .digest import Digest, parse_digest
@@ -124,7 +124,7 @@ def _reference(value: Value) -> Reference:
         folder=value["folder"].text(),
         name=value["name"].text(),
         other_folders=tuple(other.text() for other in value["other_folders"].items()),
-        url=value["url"].text_or_none(),
+        url=clean_url(value["url"].text_or_none() or ""),
         digest=parse_digest(digest) if digest else None,
         active=value["active"].flag(),
     )
@@ -148,7 +148,7 @@ def _remote_file(value: Value) -> RemoteFile:
     return RemoteFile(
         hub=value["hub"].text(),
         name=value["name"].text(),
-        url=value["url"].text(),
+        url=_address(value["url"]),
         page=value["page"].text_or_none(),
         id=value["id"].text_or_none(),
         size=value["size"].integer_or_none(),
@@ -168,6 +168,13 @@ def _remote_file(value: Value) -> RemoteFile:
         published_at=value["published_at"].text_or_none(),
         revision=value["revision"].text_or_none(),
     )
+
+
+def _address(value: Value) -> str:
+    url = clean_url(value.text())
+    if url is None:
+        raise value.fault("a web address")
+    return url
 
 
 def _digests(value: Value) -> tuple[Digest, ...]:

@@ -13,6 +13,7 @@ from comfywatchman.air import (
     CivitaiLink,
     HubLink,
     HuggingFaceLink,
+    clean_url,
     hub_of,
     link_of_air,
     parse_air,
@@ -378,3 +379,23 @@ def test_printed_addresses() -> None:
     ]
     assert [str(link) for link, _ in printed] == [text for _, text in printed]
     assert all(re.fullmatch(r"[!-~]+", text) for _, text in printed)
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("https://h/x?a=1&token=s&b=2", "https://h/x?a=1&b=2"),
+        ("https://h/x?api_key=s", "https://h/x"),
+        ("https://h/x?TOKEN=s#f", "https://h/x#f"),
+        ("https://h/x?tokens=3&monkey=1", "https://h/x?tokens=3&monkey=1"),
+        (" https://h/x ", "https://h/x"),
+        ("https://[::1/m", None),
+        ("https://h:99999/m", None),
+        ("https://h:port/m", None),
+        ("", None),
+    ],
+)
+def test_clean_url(given: str, kept: str | None) -> None:
+    """Tokens in a query are left out; what cannot be read is none; cleaning twice changes nothing."""
+    assert clean_url(given) == kept
+    assert kept is None or clean_url(kept) == kept

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final
 
+from ..air import clean_url
 from ..catalog import Json, canonical_folder
 from ..digest import Digest, parse_digest
 from ..errors import InvalidDigest, InvalidWorkflow
@@ -103,7 +104,7 @@ def _read_hint(entry: Mapping[str, Json]) -> Hint | None:
         return None
     return Hint(
         name=name,
-        url=url if isinstance(url, str) and url else None,
+        url=clean_url(url) if isinstance(url, str) else None,
         folder=_read_folder(folder) if isinstance(folder, str) and folder else None,
         digest=_read_digest(entry.get("hash"), entry.get("hash_type")),
     )
