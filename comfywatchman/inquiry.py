@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from .air import hub_of, parse_link
 from .catalog import RemoteFile, base_name
-from .errors import HubError, HubUnavailable
+from .errors import HubError, HubUnavailable, NotFound, Withdrawn
 from .hubs.base import Answer, Hub
 from .resolution import Candidate, Evidence, is_settled
 from .workflow.references import Reference
@@ -40,6 +40,11 @@ class Case:
     def is_open(self) -> bool:
         """Whether asking further may still help."""
         return not is_settled(self.candidates)
+
+    @property
+    def all_answered(self) -> bool:
+        """Whether every hub asked said yes or no, so that what was found can count as the only one."""
+        return all(isinstance(fault, (NotFound, Withdrawn)) for fault in self.faults)
 
     def take(self, answer: Answer) -> None:
         """Add a hub's answer."""
