@@ -224,6 +224,28 @@ def test_generic_name_is_no_match(desk: Desk) -> None:
     assert desk.run("fetch", flow, "--yes", "--pick", "pytorch_lora_weights.safetensors=1").status == 0
 
 
+def test_a_generic_name_once_fetched_means_no_other(desk: Desk) -> None:
+    """What was fetched as one folder's model.safetensors is not taken for another's without a question."""
+    desk.hub.add_repo("Comfy-Org/some", {"model.safetensors": LORA})
+    first = desk.workflow(desk.lora("a/model.safetensors"))
+    assert desk.json("fetch", first, "--yes", "--pick", "model.safetensors=1").status == 0
+    second = desk.workflow(desk.lora("b/model.safetensors"))
+    assert desk.json("fetch", second, "--yes").status == 3
+    assert list(desk.files()) == ["loras/a/model.safetensors"]
+
+
+def test_two_files_fetched_under_one_name_are_a_choice(desk: Desk) -> None:
+    """A name that has meant two contents here is known for neither."""
+    for repo, data in (("Comfy-Org/one", LORA), ("Comfy-Org/two", OTHER_LORA)):
+        desk.hub.add_repo(repo, {"ink.safetensors": data})
+        url = f"{HF}/{repo}/resolve/main/ink.safetensors"
+        assert desk.json("fetch", desk.workflow(desk.lora("ink.safetensors", url=url))).status == 0
+        (desk.models / "loras" / "ink.safetensors").unlink()
+    ran = desk.json("fetch", desk.workflow(desk.lora("ink.safetensors")), "--yes")
+    assert (ran.status, desk.files()) == (3, {})
+    assert ran.document["unresolved"][0]["state"] == "ambiguous"
+
+
 def test_a_hub_out_of_reach_leaves_a_name_open(desk: Desk) -> None:
     """That a file is the only one of its name is not known while a hub is silent; --pick still takes it."""
     desk.hub.add_model("Fog", {"fog.safetensors": LORA})
