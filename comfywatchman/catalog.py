@@ -7,6 +7,7 @@ Version      one release of a model;  Model  a work with its releases
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Literal
@@ -45,6 +46,15 @@ _FORMATS: Final[dict[str, Format]] = {
     ".tar": "archive",
     ".gz": "archive",
 }
+
+# Names that thousands of repositories share: they say what kind of file it is, not which.
+_GENERIC: Final = re.compile(
+    r"(?:(?:diffusion_|open_clip_)?(?:pytorch|flax|tf)_(?:model|lora_weights)|(?:adapter_|diffusion_|sd3?_)?model"
+    r"|consolidated|weights|checkpoint|ckpt|last|best|final|lora|unet|vae|transformer|controlnet|ip[-_]adapter"
+    r"|(?:text_|image_)?encoder|decoder)"
+    r"(?:[._-](?:fp32|fp16|bf16|fp8(?:_e4m3fn)?|ema|non_ema|\d{5}-of-\d{5}))*(?:\.\w+)?",
+    re.IGNORECASE,
+)
 
 
 class Access(StrEnum):
@@ -247,6 +257,15 @@ def extension(name: str) -> str:
     """
     dot = base_name(name).rfind(".")
     return base_name(name)[dot:].lower() if dot > 0 else ""
+
+
+def is_generic(name: str) -> bool:
+    """Whether a base name tells nothing about which model it is.
+
+    >>> is_generic("diffusion_pytorch_model.fp16.safetensors"), is_generic("ae.safetensors")
+    (True, False)
+    """
+    return _GENERIC.fullmatch(base_name(name)) is not None
 
 
 def format_of(name: str) -> Format:

@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 
 from .air import hub_of, parse_link
 from .catalog import RemoteFile, base_name
-from .errors import HubError, HubUnavailable
+from .digest import match_digests
+from .errors import HubError, HubUnavailable, NotFound, Withdrawn
 from .hubs.base import Answer, Hub
 from .resolution import Candidate, Evidence, is_settled
 from .workflow.references import Reference
@@ -40,6 +41,11 @@ class Case:
     def is_open(self) -> bool:
         """Whether asking further may still help."""
         return not is_settled(self.candidates)
+
+    @property
+    def all_answered(self) -> bool:
+        """Whether every hub asked said yes or no, so that what was found can count as the only one."""
+        return all(isinstance(fault, (NotFound, Withdrawn)) for fault in self.faults)
 
     def take(self, answer: Answer) -> None:
         """Add a hub's answer."""
@@ -83,7 +89,7 @@ def _ask_known(cases: Sequence[Case], known: KnownModels, hubs: Sequence[Hub]) -
     rounds = list(zip(cases, known.find([case.reference for case in cases]), strict=True))
     for case, _ in rounds:
         case.searched.append("known")
-    waiting = [(case, list(candidates)) for case, candidates in rounds if candidates]
+    waiting = [(case, mirrors) for case, candidates in rounds for mirrors in _by_file(candidates)]
     while waiting:
         confirmed = _confirm([(case, candidates[0]) for case, candidates in waiting], hubs)
         rest: list[tuple[Case, list[Candidate]]] = []
@@ -93,6 +99,20 @@ def _ask_known(cases: Sequence[Case], known: KnownModels, hubs: Sequence[Hub]) -
             elif len(candidates) > 1:
                 rest.append((case, candidates[1:]))
         waiting = rest
+
+
+def _by_file(candidates: Sequence[Candidate]) -> list[list[Candidate]]:
+    """Candidates that may be one file together: the first of them that is still there will do."""
+    files: list[list[Candidate]] = []
+    for candidate in candidates:
+        for mirrors in files:
+            certain = min(candidate.evidence, mirrors[0].evidence) >= Evidence.KNOWN
+            if certain and match_digests(candidate.file.digests, mirrors[0].file.digests) is not False:
+                mirrors.append(candidate)
+                break
+        else:
+            files.append([candidate])
+    return files
 
 
 def _confirm(pairs: Sequence[tuple[Case, Candidate]], hubs: Sequence[Hub]) -> list[Candidate | None]:
@@ -108,13 +128,15 @@ def _confirm(pairs: Sequence[tuple[Case, Candidate]], hubs: Sequence[Hub]) -> li
 def _confirmed(case: Case, candidate: Candidate, probe: Case) -> Candidate | None:
     opened = next((c.file for c in probe.candidates if c.evidence >= Evidence.URL), None)
     if opened is not None:
-        return Candidate(opened, max(candidate.evidence, _digest_evidence(probe)))
+        return Candidate(opened, _evidence(candidate, probe))
     case.faults.extend(probe.faults)
     return None if probe.was_answered else candidate
 
 
-def _digest_evidence(probe: Case) -> Evidence:
-    return max(c.evidence for c in probe.candidates)
+def _evidence(candidate: Candidate, probe: Case) -> Evidence:
+    """The table's evidence, unless the digest agrees: that its address answers says nothing of the name."""
+    agrees = any(c.evidence is Evidence.DIGEST for c in probe.candidates)
+    return Evidence.DIGEST if agrees else candidate.evidence
 
 
 def _ask_hub(hub: Hub, cases: Sequence[Case], references: Sequence[Reference]) -> None:

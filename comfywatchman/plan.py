@@ -29,6 +29,8 @@ _LOCKED: Final = {
     Access.EARLY: "early access: buy it on its page",
 }
 
+_PICKLE: Final = "a pickle: it can run code when it is loaded"
+
 
 class Consent(StrEnum):
     """What a person must say before a file is fetched."""
@@ -48,6 +50,7 @@ class Policy:
     mirrors: frozenset[str] = frozenset()
     hosts: frozenset[str] = frozenset()  # further hosts the user allowed
     tokens: frozenset[str] = frozenset()  # hubs whose token is set
+    pickles: bool = False  # the user allowed pickle formats beforehand
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,7 +159,11 @@ def make_plan(
                 made = _transfer_of(resolution, target, policy)
                 _add(made, transfers, still_open)
             case Ambiguous(reference, candidates):
-                reason = f"{len(candidates)} files may be meant"
+                reason = (
+                    "one file may be meant"
+                    if len(candidates) == 1
+                    else f"{len(candidates)} files may be meant"
+                )
                 still_open.append(Open(reference=reference, state="ambiguous", reason=reason))
             case Missing(reference, searched):
                 reason = f"not found in {', '.join(searched)}" if searched else "not searched"
@@ -235,8 +242,8 @@ def _each_file(file: RemoteFile, policy: Policy) -> tuple[Consent, str] | None:
         return Consent.FILE, f"from {parts.hostname}, which is no hub"
     if file.scan is Scan.FAILED:
         return Consent.FILE, f"{_hub_title(file)}'s scanners warn of this file"
-    if file.format == "pickle" and not (file.digest("sha256") and file.scan is Scan.PASSED):
-        return Consent.FILE, "a pickle: it can run code when it is loaded"
+    if file.format == "pickle" and not (policy.pickles or _is_vouched(file)):
+        return Consent.FILE, _PICKLE
     if file.format in ("other", "onnx"):
         return (
             Consent.FILE,
@@ -246,6 +253,8 @@ def _each_file(file: RemoteFile, policy: Policy) -> tuple[Consent, str] | None:
 
 
 def _one_click(file: RemoteFile, evidence: Evidence, policy: Policy) -> tuple[Consent, str] | None:
+    if file.format == "pickle" and not _is_vouched(file):
+        return Consent.PLAN, _PICKLE
     if file.format == "pickle":
         return Consent.PLAN, f"a pickle whose digest {_hub_title(file)} publishes and whose scans passed"
     if evidence <= Evidence.NAME:
@@ -255,6 +264,11 @@ def _one_click(file: RemoteFile, evidence: Evidence, policy: Policy) -> tuple[Co
     if file.size is not None and file.size > policy.automatic_size:
         return Consent.PLAN, f"larger than {policy.automatic_size / GIB:.0f} GiB"
     return None
+
+
+def _is_vouched(file: RemoteFile) -> bool:
+    """Whether the hub's record gives a digest and its scanners found nothing."""
+    return file.digest("sha256") is not None and file.scan is Scan.PASSED
 
 
 def _hub_title(file: RemoteFile) -> str:

@@ -10,11 +10,11 @@ from dataclasses import replace
 from typing import Final, TypeVar
 
 from .air import clean_url, parse_air
-from .catalog import Access, LocalFile, RemoteFile, Scan
+from .catalog import Access, LocalFile, RemoteFile, Scan, format_of
 from .decode import Value, parse_json
 from .digest import Digest, parse_digest
 from .errors import InputError, InvalidPlan
-from .names import safe_path
+from .names import printable, safe_path
 from .plan import SCHEMA, Consent, Kept, Open, Plan, Policy, Transfer, judge
 from .resolution import Evidence
 from .workflow.references import Reference
@@ -93,13 +93,18 @@ def read_transfer(value: Value) -> Transfer:
     """The transfer that `Transfer.to_dict` wrote.
 
     Raises:
-        InputError: it is none.
+        InputError: it is none, or its path promises another format than its file has.
     """
+    source, path = _remote_file(value["file"]), safe_path(value["path"].text())
+    if format_of(path) != source.format:  # consent goes by the format, so nothing may get another's name
+        raise value["path"].fault(
+            f"a name for a {source.format} file, as {printable(source.name)[:120]!r} is"
+        )
     return Transfer(
-        source=_remote_file(value["file"]),
+        source=source,
         root=value["root"].text(),
         folder=value["folder"].text(),
-        path=safe_path(value["path"].text()),
+        path=path,
         evidence=_member(value["evidence"], _EVIDENCE),
         consent=_member(value["consent"], {c.value: c for c in Consent}),
         reason=value["reason"].text(),

@@ -100,17 +100,19 @@ def resolve(
     local: Sequence[LocalMatch] = (),
     remote: Sequence[Candidate] = (),
     searched: tuple[str, ...] = (),
+    all_answered: bool = True,
 ) -> Resolution:
     """Decide what a reference means, given everything found on this disk and on the hubs.
 
     `local` is best placement first. A file in the reference's own folder is Present. A file of that name in
-    another folder is Present only while no hub names a file that it is not.
+    another folder is Present only while no hub names a file that it is not. Unless `all_answered`, one
+    file of that name need not be the only one: a person must choose.
     """
     here = [match for match in local if not _contradicts(reference, match)]
     for match in here:
         if match.placement is not Placement.FOLDER:
             return Present(reference, match.file, match.placement, _local_evidence(reference, match))
-    decided = _choose(reference, remote, searched)
+    decided = _choose(reference, remote, searched, all_answered=all_answered)
     elsewhere = next(iter(here), None)
     if elsewhere is None or _differs(elsewhere.file, decided):
         return decided
@@ -136,13 +138,16 @@ def merge_same_files(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
     return tuple(kept)
 
 
-def _choose(reference: Reference, remote: Sequence[Candidate], searched: tuple[str, ...]) -> Resolution:
+def _choose(
+    reference: Reference, remote: Sequence[Candidate], searched: tuple[str, ...], *, all_answered: bool
+) -> Resolution:
     """Found when one candidate stands out, Ambiguous when a person must choose, else Missing."""
     fitting = [c for c in remote if not _denies(reference, c.file)]
     if not fitting and not remote:
         return Missing(reference, searched)
     candidates = merge_same_files(fitting)
-    if candidates and candidates[0].evidence > Evidence.SIMILAR_NAME:
+    enough = Evidence.NAME if all_answered else Evidence.URL
+    if candidates and candidates[0].evidence >= enough:
         best = [c for c in candidates if c.evidence is candidates[0].evidence]
         if len(best) == 1 or _are_mirrors(best):
             return Found(reference, best[0].file, best[0].evidence)

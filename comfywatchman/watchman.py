@@ -10,6 +10,7 @@ Faces read input, call one verb and show the answer.
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Iterable, Mapping, Sequence
@@ -39,6 +40,7 @@ from .library.examination import examine_file
 from .library.index import LocalIndex
 from .library.roots import Roots
 from .library.scan import scan_roots
+from .names import printable
 from .plan import Consent, Plan, Policy, Transfer, make_plan, make_transfer
 from .planfile import judge_again
 from .report import Answer, Description, Listing, Report
@@ -50,6 +52,8 @@ from .transfer.queue import Queue
 from .workflow.document import read_workflow
 from .workflow.loaders import Loaders, load_loaders
 from .workflow.references import Reference, find_references
+
+_log: Final = logging.getLogger(__name__)
 
 
 class Memory(KnownModels, Protocol):
@@ -121,6 +125,7 @@ class Watchman:
 
         Raises:
             UnknownFolder: a folder of it is not here.
+            Refused: nothing is ever written into one.
         """
         return judge_again(
             saved, owner=self._owner, root=self._root_again, policy=self._policy, is_file=_lies_here
@@ -235,7 +240,10 @@ class Watchman:
         return self._given_roots
 
     def _index(self) -> LocalIndex:
-        return LocalIndex(scan_roots(self._roots).files)
+        listing = scan_roots(self._roots)
+        for place in dict.fromkeys(listing.unread):
+            _log.warning("%s: not looked through: %s", printable(place.path), place.reason)
+        return LocalIndex(listing.files)
 
     def _read(self, path: Path) -> Report:
         """What one workflow names; a file that cannot be read makes a report of its error."""
@@ -290,8 +298,9 @@ class Watchman:
 
     def _root_again(self, folder: str, root: str) -> str:
         """The root a saved plan names, if it still serves that folder; else where new files go."""
+        target = self._target(folder)  # first, as it refuses folders that nothing is written into
         known = (str(place.path) for place in self._roots.roots(folder) if not place.output)
-        return root if root in known else self._target(folder)
+        return root if root in known else target
 
     def _remember(self, outcome: Outcome) -> None:
         """Keep the source of a verified file that a digest identifies."""
@@ -324,7 +333,13 @@ def _decide(reference: Reference, local: Sequence[LocalMatch], cases: Mapping[Qu
     case = cases.get(_question(reference))
     if case is None or not reference.active:
         return resolve(reference, local=local)
-    return resolve(reference, local=local, remote=case.candidates, searched=tuple(case.searched))
+    return resolve(
+        reference,
+        local=local,
+        remote=case.candidates,
+        searched=tuple(case.searched),
+        all_answered=case.all_answered,
+    )
 
 
 def _agreed(guard: Guard, transfers: Sequence[Transfer]) -> Guard:

@@ -43,7 +43,7 @@ ALL = [
         (Grants(), [0]),
         (Grants(yes=True), [0, 1]),
         (Grants(allow_pickle=True), [0]),
-        (Grants(yes=True, allow_pickle=True), [0, 1, 2, 4]),
+        (Grants(yes=True, allow_pickle=True), [0, 1, 2]),
         (Grants(picked=frozenset({ALL[1].source.url})), [0, 1]),
         (Grants(picked=frozenset({ALL[2].source.url})), [0]),
         (Grants(picked=frozenset({ALL[3].source.url})), [0]),
@@ -68,6 +68,13 @@ def test_in_a_terminal_one_question_covers_the_plan() -> None:
     assert [ALL.index(t) for t in decision.granted] == [0, 1]
     assert [default for _, default in asked] == [True, False, False, False]
     assert asked[0][0] == "Fetch 2 files (20 B)?"
+
+
+def test_certain_by_the_settings() -> None:
+    """What is certain is fetched whatever the answer is; a name alone is still asked about."""
+    decision = decide(ALL, Grants(certain=True, ask=lambda _q, _d: False))
+    assert [ALL.index(t) for t in decision.granted] == [0]
+    assert [ALL.index(t) for t in decide(ALL, Grants(certain=True)).granted] == [0]
 
 
 def test_a_no_fetches_nothing() -> None:

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from tools.make_known_models import PACKAGE, make_known_models
 
-from comfywatchman.catalog import RemoteFile
+from comfywatchman.catalog import RemoteFile, is_generic
 from comfywatchman.digest import Digest
 from comfywatchman.errors import InputError, InvalidAir, InvalidSettings
 from comfywatchman.hubs.known.known import OWN_NAME, SHIPPED, TEMPLATES_NAME, VERIFIED_NAME, Known
 from comfywatchman.hubs.known.published import Places, find_places, read_manager_list, read_templates
-from comfywatchman.hubs.known.tables import SCHEMA, Entry, format_table, is_generic, make_entry, parse_table
+from comfywatchman.hubs.known.tables import SCHEMA, Entry, format_table, make_entry, parse_table
 from comfywatchman.resolution import Evidence
 from comfywatchman.workflow.references import Reference
 

@@ -23,6 +23,7 @@ class Grants:
     """What was allowed beforehand. `ask` is None where nobody can answer."""
 
     yes: bool = False
+    certain: bool = False  # what is certain needs no question, by the settings
     allow_pickle: bool = False
     picked: frozenset[str] = frozenset()  # URLs chosen by hand
     ask: Ask | None = None
@@ -43,11 +44,10 @@ def decide(transfers: Sequence[Transfer], grants: Grants) -> Decision:
     doubtful format is a question of its own, whose default is no.
     """
     ordinary = [t for t in transfers if _is_ordinary(t)]
-    if grants.ask is not None and not grants.yes and ordinary:
-        answer = grants.ask(_plan_question(ordinary), True)
-        granted = {id(t) for t in ordinary if answer}
-    else:
-        granted = {id(t) for t in ordinary if t.consent is Consent.AUTOMATIC or _covered(t, grants)}
+    granted = {id(t) for t in ordinary if _is_granted(t, grants)}
+    asked = [t for t in ordinary if id(t) not in granted]
+    if grants.ask is not None and asked and grants.ask(_plan_question(asked), True):
+        granted.update(map(id, asked))
     for transfer in transfers:
         if not _is_ordinary(transfer) and _granted_alone(transfer, grants):
             granted.add(id(transfer))
@@ -127,6 +127,13 @@ def _is_ordinary(transfer: Transfer) -> bool:
     return certain or (transfer.consent is Consent.PLAN and transfer.source.format != "pickle")
 
 
+def _is_granted(transfer: Transfer, grants: Grants) -> bool:
+    """Whether an ordinary file needs no question, or none can be asked and it is allowed all the same."""
+    if transfer.consent is Consent.AUTOMATIC:
+        return grants.yes or grants.certain or grants.ask is None
+    return grants.yes or (grants.ask is None and _covered(transfer, grants))
+
+
 def _covered(transfer: Transfer, grants: Grants) -> bool:
     return grants.yes or transfer.source.url in grants.picked
 
@@ -135,8 +142,8 @@ def _granted_alone(transfer: Transfer, grants: Grants) -> bool:
     """Whether a file with a question of its own is allowed."""
     if transfer.consent is Consent.REFUSED:
         return False
-    if transfer.source.format == "pickle" and grants.allow_pickle and _covered(transfer, grants):
-        return True
+    if transfer.consent is Consent.PLAN and grants.allow_pickle and _covered(transfer, grants):
+        return True  # a pickle about which nothing else is doubtful
     return grants.ask is not None and grants.ask(_file_question(transfer), False)
 
 

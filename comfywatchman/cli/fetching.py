@@ -96,7 +96,7 @@ def fetch(
     options = common(context)
     chosen = parse_picks(picks)
     sorted_things = sort_things(things)
-    with open_house(options, hosts=hosts) as house:
+    with open_house(options, hosts=hosts, pickles=allow_pickle) as house:
         job = _prepare(house.watchman, sorted_things, chosen, folder=folder)
         _show(job, options, dry_run=dry_run)
         if dry_run:
@@ -105,7 +105,8 @@ def fetch(
         if ask is not None:
             job = _choose_by_hand(house.watchman, job)
         grants = Grants(
-            yes=yes or house.settings.fetch_certain,
+            yes=yes,
+            certain=house.settings.fetch_certain,
             allow_pickle=allow_pickle,
             picked=job.picked,
             ask=ask,

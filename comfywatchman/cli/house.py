@@ -9,7 +9,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -56,10 +56,13 @@ class House:
 
 
 @contextmanager
-def open_house(options: Common, *, hosts: Sequence[str] = (), needs_models: bool = True) -> Iterator[House]:
+def open_house(
+    options: Common, *, hosts: Sequence[str] = (), pickles: bool = False, needs_models: bool = True
+) -> Iterator[House]:
     """Put the house together for one command, and close what it opened.
 
-    `hosts` are allowed besides those in the settings. With `needs_models` False a ComfyUI may be missing.
+    `hosts` are allowed besides those in the settings, and pickle formats if `pickles`. With `needs_models`
+    False a ComfyUI may be missing.
 
     Raises:
         NoComfyUI: no ComfyUI or models folder is found, and one is needed.
@@ -81,7 +84,7 @@ def open_house(options: Common, *, hosts: Sequence[str] = (), needs_models: bool
                 roots=roots,
                 hubs=hubs,
                 known=Known(settings.home, places=_places(roots)),
-                policy=_policy(settings, hosts, hubs),
+                policy=replace(_policy(settings, hosts, hubs), pickles=pickles),
                 guard=_guard(settings),
                 limits=_limits(settings),
                 data=settings.home,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -58,9 +59,11 @@ def one_line(text: str) -> str:
 
 def short_path(path: str) -> str:
     """A path as one would type it here: below the working directory, else below the home folder."""
-    for base, prefix in ((Path.cwd(), ""), (Path.home(), f"~{os.sep}")):
-        if base != Path(base.anchor) and Path(path).is_relative_to(base):
-            return prefix + str(Path(path).relative_to(base))
+    for find_base, prefix in ((Path.cwd, ""), (Path.home, f"~{os.sep}")):
+        with suppress(OSError, RuntimeError):  # the working directory may be gone, the home unknown
+            base = find_base()
+            if base != Path(base.anchor) and Path(path).is_relative_to(base):
+                return prefix + str(Path(path).relative_to(base))
     return path
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from ..catalog import Access, RemoteFile
+from ..catalog import Access, RemoteFile, is_generic
 from ..digest import Digest, match_digests
 from ..resolution import Candidate, Evidence
 from ..workflow.references import Reference
@@ -54,6 +54,7 @@ def by_link(reference: Reference, file: RemoteFile, *, exact: bool) -> tuple[Can
 def by_name(reference: Reference, offers: Iterable[Offer]) -> tuple[Candidate, ...]:
     """The files with the reference's name, or where there are none, those with a like one.
 
+    A name that thousands of files have (`model.safetensors`) counts as a like one only.
     Files that contradict the reference's digest or belong to another kind of folder are no candidates.
     Of files with equal SHA-256 the first one stays, so offers come in order of trust.
     """
@@ -73,7 +74,7 @@ def _evidence(reference: Reference, offer: Offer) -> Evidence | None:
     if not fits(reference, offer.file.folder):
         return None
     if any(is_same_name(reference.name, name) for name in offer.names):
-        return Evidence.NAME
+        return Evidence.SIMILAR_NAME if is_generic(reference.name) else Evidence.NAME
     alike = any(is_like(reference.name, name) for name in (*offer.names, offer.work))
     return Evidence.SIMILAR_NAME if alike else None
 

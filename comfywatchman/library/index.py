@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from ..catalog import LocalFile, base_name, canonical_folder
+from ..catalog import LocalFile, base_name, canonical_folder, is_generic
 from ..resolution import LocalMatch, Placement
 from ..workflow.references import Reference
 from .folders import DIFFUSERS_FILE, has_model_extension
@@ -22,13 +22,6 @@ _RANK: Final = {placement: rank for rank, placement in enumerate(Placement)}
 
 # ComfyUI tries an embedding's extensions in this order (comfy/sd1_clip.py, load_embed).
 _EXTENSION_ORDER: Final = (".safetensors", ".pt", ".bin")
-
-# Names that hundreds of different files have. Only their whole path says which is meant.
-_GENERIC: Final = re.compile(
-    r"(?:(?:diffusion_|open_clip_)?pytorch_model|model|adapter_model|pytorch_lora_weights|lora|unet|vae"
-    r"|text_encoder|transformer|diffusion_model|controlnet|weights|checkpoint|ckpt|last|best|final)"
-    r"(?:[._-](?:fp32|fp16|bf16|fp8|ema|non_ema|fp8_e4m3fn))*(?:-\d{5}-of-\d{5})?"
-)
 
 _ODD: Final = re.compile(r"(?:^|/)(?:/|\.{1,2}(?:/|$))")  # what normpath would change
 
@@ -81,7 +74,7 @@ class _Question:
         self.folded = _fold(self.path)
         self.name = base_name(self.folded)
         self.any_extension = not has_model_extension(self.name)
-        self.generic = bool(_GENERIC.fullmatch(_stem(self.name)))
+        self.generic = is_generic(self.name)
 
     def place(self, file: LocalFile) -> Placement | None:
         """How a file of the same base name stands to the reference; None when the name says nothing."""

@@ -122,7 +122,7 @@ def find_roots(
     """
     base = locate_comfyui(comfyui) if comfyui else None
     if base is None and models_dir is None:
-        base = _search_upwards(_absolute(start or Path.cwd()))
+        base = _search_upwards(_absolute(start) if start else _working_directory())
     if models_dir is not None and not _is_directory(models_dir := _absolute(models_dir)):
         raise NoComfyUI(f"{models_dir}: there is no such folder")
     if models_dir is None:
@@ -152,6 +152,14 @@ def locate_comfyui(path: Path) -> Path:
         raise NoComfyUI(f"{path} is a models folder, no ComfyUI", hint=f"Give it as one: --models-dir {path}")
     state = "holds neither folder_paths.py nor models/" if _is_directory(path) else "does not exist"
     raise NoComfyUI(f"no ComfyUI at {path}: it {state}")
+
+
+def _working_directory() -> Path:
+    try:
+        return Path.cwd()
+    except OSError as fault:
+        reason = "the working directory, where it is looked for, is gone"
+        raise NoComfyUI(f"no ComfyUI found: {reason}") from fault
 
 
 def _search_upwards(start: Path) -> Path:

@@ -433,3 +433,23 @@ def test_every_command_is_listed() -> None:
     """The list these tests go by is the program's."""
     assert tuple(main.list_commands(click.Context(main))) == ALL
     assert main.get_command(click.Context(main), "nonsense") is None
+
+
+def test_a_folder_that_cannot_be_read_is_told(desk: Desk) -> None:
+    """Files below it would silently count as missing."""
+    deep = desk.models / "loras" / "/".join("d" * 45)
+    deep.mkdir(parents=True)
+    ran = desk.run("inspect", desk.workflow(desk.lora("fog.safetensors")))
+    assert "not looked through: more than 40 folders deep" in ran.err
+
+
+def test_a_working_directory_that_is_gone(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is needed for nothing but finding a ComfyUI, and then that is said."""
+    gone = desk.folder / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    flow = desk.workflow(desk.lora("fog.safetensors"))
+    assert "fog.safetensors" in desk.run("inspect", flow).out
+    monkeypatch.delenv("COMFYUI_PATH")
+    assert desk.json("inspect", flow).error["code"] == "no-comfyui"

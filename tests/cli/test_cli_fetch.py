@@ -201,11 +201,90 @@ def test_name_alone_needs_a_yes(desk: Desk) -> None:
     assert list(desk.files()) == ["loras/fog.safetensors"]
 
 
-def test_setting_fetch_certain_is_a_yes(desk: Desk) -> None:
-    """The setting stands for --yes."""
+def test_setting_fetch_certain_covers_what_is_certain(desk: Desk) -> None:
+    """At a terminal the setting saves the question about certain files, never that about a name alone."""
+    desk.hub.add_repo("Comfy-Org/ink", {"ink.safetensors": OTHER_LORA})
     desk.hub.add_model("Fog", {"fog.safetensors": LORA})
+    url = f"{HF}/Comfy-Org/ink/resolve/main/ink.safetensors"
+    flow = desk.workflow(desk.lora("ink.safetensors", url=url), desk.lora("fog.safetensors"))
     desk.run("settings", "set", "fetch_certain", "yes")
-    assert desk.json("fetch", desk.workflow(desk.lora("fog.safetensors"))).status == 0
+    ran = desk.run("fetch", flow, stdin="n\n", terminal=True)
+    assert (ran.status, list(desk.files())) == (3, ["loras/ink.safetensors"])
+    assert "Fetch fog.safetensors" in ran.err
+    assert desk.json("fetch", flow).status == 3
+
+
+def test_generic_name_is_no_match(desk: Desk) -> None:
+    """A name that thousands of files have says nothing: even --yes leaves the choice to a person."""
+    desk.hub.add_repo("Comfy-Org/some", {"pytorch_lora_weights.safetensors": LORA})
+    flow = desk.workflow(desk.lora("styles/pytorch_lora_weights.safetensors"))
+    ran = desk.json("fetch", flow, "--yes")
+    assert (ran.status, desk.files()) == (3, {})
+    assert ran.document["unresolved"][0]["state"] == "ambiguous"
+    assert desk.run("fetch", flow, "--yes", "--pick", "pytorch_lora_weights.safetensors=1").status == 0
+
+
+def test_a_generic_name_once_fetched_means_no_other(desk: Desk) -> None:
+    """What was fetched as one folder's model.safetensors is not taken for another's without a question."""
+    desk.hub.add_repo("Comfy-Org/some", {"model.safetensors": LORA})
+    first = desk.workflow(desk.lora("a/model.safetensors"))
+    assert desk.json("fetch", first, "--yes", "--pick", "model.safetensors=1").status == 0
+    second = desk.workflow(desk.lora("b/model.safetensors"))
+    assert desk.json("fetch", second, "--yes").status == 3
+    assert list(desk.files()) == ["loras/a/model.safetensors"]
+
+
+def test_two_files_fetched_under_one_name_are_a_choice(desk: Desk) -> None:
+    """A name that has meant two contents here is known for neither."""
+    for repo, data in (("Comfy-Org/one", LORA), ("Comfy-Org/two", OTHER_LORA)):
+        desk.hub.add_repo(repo, {"ink.safetensors": data})
+        url = f"{HF}/{repo}/resolve/main/ink.safetensors"
+        assert desk.json("fetch", desk.workflow(desk.lora("ink.safetensors", url=url))).status == 0
+        (desk.models / "loras" / "ink.safetensors").unlink()
+    ran = desk.json("fetch", desk.workflow(desk.lora("ink.safetensors")), "--yes")
+    assert (ran.status, desk.files()) == (3, {})
+    assert ran.document["unresolved"][0]["state"] == "ambiguous"
+
+
+def test_a_hub_out_of_reach_leaves_a_name_open(desk: Desk) -> None:
+    """That a file is the only one of its name is not known while a hub is silent; --pick still takes it."""
+    desk.hub.add_model("Fog", {"fog.safetensors": LORA})
+    desk.hub.add_repo("Comfy-Org/fog", {"fog.safetensors": OTHER_LORA})
+    desk.hub.bend("huggingface", faults.status(503))
+    flow = desk.workflow(desk.lora("fog.safetensors"))
+    assert desk.json("fetch", flow, "--yes").status == 3
+    assert desk.json("fetch", flow, "--yes", "--pick", "fog.safetensors=1").status == 0
+    assert desk.files() == {"loras/fog.safetensors": LORA}
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_allowed_pickles_still_name_their_host(desk: Desk, scheme: str) -> None:
+    """--allow-pickle answers for the format alone, not for a foreign host or plain http."""
+    url = f"{scheme}://files.example.com/old.pt"
+    flow = desk.workflow(desk.vae("old.pt", url=url))
+    ran = desk.json("fetch", flow, "--yes", "--allow-pickle")
+    assert ran.status == 3
+    assert [t["consent"] for t in ran.document["withheld"]] == ["file"]
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"path": "old.ckpt"}, "invalid-plan"),
+        ({"path": "__init__.py"}, "invalid-plan"),
+        ({"folder": "configs"}, "refused"),
+        ({"folder": "custom_nodes"}, "unknown-folder"),
+    ],
+)
+def test_an_edited_plan_gets_nothing_past(desk: Desk, change: dict[str, str], code: str) -> None:
+    """A plan can neither give a file the name of another format nor a folder that is never written."""
+    desk.hub.add_repo("Comfy-Org/ink", {"ink.safetensors": LORA})
+    document = desk.json("resolve", desk.workflow(desk.lora("ink.safetensors"))).document
+    document["plan"]["transfers"][0].update(change, root=str(desk.models / "configs"))
+    saved = desk.folder / "plan.json"
+    saved.write_text(json.dumps(document), encoding="utf-8")
+    ran = desk.json("fetch", saved, "--yes", "--allow-pickle")
+    assert (ran.error["code"], desk.files()) == (code, {})
 
 
 def test_pickles_need_their_own_word(desk: Desk) -> None:

@@ -25,7 +25,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from ...air import parse_link
-from ...catalog import RemoteFile
+from ...catalog import RemoteFile, is_generic
 from ...digest import Digest, match_digests
 from ...errors import InputError, InvalidSettings
 from ...resolution import Candidate, Evidence
@@ -35,7 +35,6 @@ from .tables import (
     Entry,
     Table,
     format_table,
-    is_generic,
     make_entry,
     name_key,
     parse_table,

@@ -36,14 +36,6 @@ _COMMIT: Final = re.compile(r"[0-9a-f]{40}")
 
 _log = logging.getLogger(__name__)
 
-# Names that thousands of repositories share: they say what kind of file it is, not which.
-_GENERIC: Final = re.compile(
-    r"(?:(?:diffusion_)?(?:pytorch|flax|tf)_(?:model|lora_weights)|(?:adapter_|sd3?_)?model|consolidated|weights|"
-    r"checkpoint|lora|unet|vae|transformer|controlnet|ip[-_]adapter|(?:text_|image_)?encoder|decoder)"
-    r"(?:[._-](?:fp32|fp16|bf16|fp8|ema|non_ema|\d{5}-of-\d{5}))*(?:\.\w+)?",
-    re.IGNORECASE,
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -116,15 +108,6 @@ def subfolder_of(path: str) -> str:
     """
     folded = unicodedata.normalize("NFC", path.replace("\\", "/")).casefold()
     return folded.rpartition("/")[0].strip("/")
-
-
-def is_generic(name: str) -> bool:
-    """Whether a base name tells nothing about which model it is.
-
-    >>> is_generic("diffusion_pytorch_model.fp16.safetensors"), is_generic("ae.safetensors")
-    (True, False)
-    """
-    return _GENERIC.fullmatch(base_name(name)) is not None
 
 
 def make_entry(
