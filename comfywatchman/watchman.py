@@ -34,7 +34,7 @@ from .errors import (
     UnknownFolder,
     WatchmanError,
 )
-from .hubs.base import Hub, SearchQuery
+from .hubs.base import Fetched, Hub, SearchQuery
 from .inquiry import Case, KnownModels, inquire
 from .library.examination import examine_file
 from .library.index import LocalIndex
@@ -59,8 +59,8 @@ _log: Final = logging.getLogger(__name__)
 class Memory(KnownModels, Protocol):
     """A known-models table that also keeps what this installation has verified."""
 
-    def remember(self, file: RemoteFile, *, folder: str, name: str, digest: Digest, size: int) -> None:
-        """Keep where a verified file came from."""
+    def remember(self, files: Iterable[Fetched]) -> None:
+        """Keep where verified files came from."""
 
 
 class Watchman:
@@ -169,8 +169,7 @@ class Watchman:
                 limits=self._limits,
                 guard=_agreed(self._guard, transfers),
             )
-        for outcome in ran:
-            self._remember(outcome)
+        self._known.remember(fetched for fetched in map(_fetched, ran) if fetched is not None)
         rest = iter(ran)
         return [_failed(t, doomed[id(t)]) if id(t) in doomed else next(rest) for t in transfers]
 
@@ -302,16 +301,6 @@ class Watchman:
         known = (str(place.path) for place in self._roots.roots(folder) if not place.output)
         return root if root in known else target
 
-    def _remember(self, outcome: Outcome) -> None:
-        """Keep the source of a verified file that a digest identifies."""
-        digest = next((digest for digest in outcome.digests if digest.identifies), None)
-        if outcome.state is not State.VERIFIED or outcome.size is None or digest is None:
-            return
-        transfer = outcome.transfer
-        self._known.remember(
-            transfer.source, folder=transfer.folder, name=transfer.path, digest=digest, size=outcome.size
-        )
-
 
 _SHOWN: Final = 12  # files of a repository that are listed to choose from
 
@@ -326,6 +315,21 @@ def _question(reference: Reference) -> Question:
         reference.name.casefold(),
         reference.url,
         reference.digest,
+    )
+
+
+def _fetched(outcome: Outcome) -> Fetched | None:
+    """What to keep of a verified file that a digest identifies."""
+    digest = next((digest for digest in outcome.digests if digest.identifies), None)
+    if outcome.state is not State.VERIFIED or outcome.size is None or digest is None:
+        return None
+    transfer = outcome.transfer
+    return Fetched(
+        file=transfer.source,
+        folder=transfer.folder,
+        name=transfer.path,
+        digest=digest,
+        size=outcome.size,
     )
 
 

@@ -14,6 +14,7 @@ from tools.make_known_models import PACKAGE, make_known_models
 from comfywatchman.catalog import RemoteFile, is_generic
 from comfywatchman.digest import Digest
 from comfywatchman.errors import InputError, InvalidAir, InvalidSettings
+from comfywatchman.hubs.base import Fetched
 from comfywatchman.hubs.known.known import OWN_NAME, SHIPPED, TEMPLATES_NAME, VERIFIED_NAME, Known
 from comfywatchman.hubs.known.published import Places, find_places, read_manager_list, read_templates
 from comfywatchman.hubs.known.tables import SCHEMA, Entry, format_table, make_entry, parse_table
@@ -348,11 +349,15 @@ def test_bad_entries_of_other_tables(tmp_path: Path, caplog: pytest.LogCaptureFi
 FETCHED = RemoteFile(hub="huggingface", name="x.pt", url=f"{HF}/o/r/resolve/{'1' * 40}/s/x.pt")
 
 
+def fetched(file: RemoteFile, name: str, digest: Digest, size: int) -> Fetched:
+    return Fetched(file=file, folder="vae", name=name, digest=digest, size=size)
+
+
 def test_remember(tmp_path: Path) -> None:
     """What was fetched is known at once and in the next process, with its digest, size and commit."""
     known = Known(tmp_path / "new" / "home", shipped=tmp_path / "none")
     assert known.find([reference("vae", "sub/x.pt")]) == [()]
-    known.remember(FETCHED, folder="vae", name="sub/x.pt", digest=A, size=7)
+    known.remember([fetched(FETCHED, "sub/x.pt", A, 7)])
     for one in (known, Known(tmp_path / "new" / "home", shipped=tmp_path / "none")):
         [[found]] = one.find([reference("vae", "sub/x.pt")])
         assert found.evidence is Evidence.KNOWN
@@ -364,16 +369,11 @@ def test_remember(tmp_path: Path) -> None:
 def test_remember_again(tmp_path: Path) -> None:
     """The same content in the same place replaces its memory; other content stands beside it."""
     known = Known(tmp_path, shipped=tmp_path / "none")
-    known.remember(FETCHED, folder="vae", name="x.pt", digest=A, size=7)
-    known.remember(
-        replace(FETCHED, url="https://example.org/x.pt", hub="web"),
-        folder="vae",
-        name="x.pt",
-        digest=A,
-        size=7,
-    )
+    known.remember([fetched(FETCHED, "x.pt", A, 7)])
+    elsewhere = replace(FETCHED, url="https://example.org/x.pt", hub="web")
+    known.remember([fetched(elsewhere, "x.pt", A, 7)])
     assert [word for word, _ in told(known, reference("vae", "x.pt"))] == ["known"]
-    known.remember(FETCHED, folder="vae", name="x.pt", digest=B, size=8)
+    known.remember([fetched(FETCHED, "x.pt", B, 8)])
     assert len(told(known, reference("vae", "x.pt"))) == 2
 
 
@@ -395,13 +395,13 @@ def test_remember_again(tmp_path: Path) -> None:
 def test_remember_from_a_mirror(tmp_path: Path, file: RemoteFile, url: str) -> None:
     """What came through a mirror or a stand-in is remembered at the hub itself."""
     known = Known(tmp_path, shipped=tmp_path / "none")
-    known.remember(file, folder="vae", name="x.pt", digest=A, size=7)
+    known.remember([fetched(file, "x.pt", A, 7)])
     assert known.find([reference("vae", "x.pt")])[0][0].file.url == url
 
 
 def test_remember_what_has_no_address(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """A file without a usable address is not remembered, and that is no error."""
-    Known(tmp_path).remember(replace(FETCHED, url="x:y"), folder="vae", name="x.pt", digest=A, size=7)
+    Known(tmp_path).remember([fetched(replace(FETCHED, url="x:y"), "x.pt", A, 7)])
     assert "cannot remember" in caplog.text
     assert list(tmp_path.iterdir()) == []
 
@@ -412,7 +412,7 @@ def test_damaged_memory(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Non
     known = Known(tmp_path, shipped=tmp_path / "none")
     assert known.find([reference("vae", "x.pt")]) == [()]
     assert VERIFIED_NAME in caplog.text
-    known.remember(FETCHED, folder="vae", name="x.pt", digest=A, size=7)
+    known.remember([fetched(FETCHED, "x.pt", A, 7)])
     assert len(Known(tmp_path, shipped=tmp_path / "none").find([reference("vae", "x.pt")])[0]) == 1
 
 
@@ -420,7 +420,7 @@ def test_memory_that_cannot_be_written(tmp_path: Path, caplog: pytest.LogCapture
     """Where nothing can be written, the file is still known for now and nothing is left behind."""
     (tmp_path / VERIFIED_NAME).mkdir()
     known = Known(tmp_path, shipped=tmp_path / "none")
-    known.remember(FETCHED, folder="vae", name="x.pt", digest=A, size=7)
+    known.remember([fetched(FETCHED, "x.pt", A, 7)])
     assert len(known.find([reference("vae", "x.pt")])[0]) == 1
     assert "cannot write" in caplog.text
     assert [path.name for path in tmp_path.iterdir()] == [VERIFIED_NAME]
@@ -431,9 +431,18 @@ def test_remember_from_threads(tmp_path: Path) -> None:
     known = Known(tmp_path, shipped=tmp_path / "none")
     with ThreadPoolExecutor(8) as pool:
         for number in range(24):
-            pool.submit(known.remember, FETCHED, folder="vae", name=f"{number}.pt", digest=A, size=7)
+            pool.submit(known.remember, [fetched(FETCHED, f"{number}.pt", A, 7)])
     asked = [reference("vae", f"{number}.pt") for number in range(24)]
     assert all(Known(tmp_path, shipped=tmp_path / "none").find(asked))
+
+
+def test_remember_many(tmp_path: Path) -> None:
+    """The files of one run are kept together, those without a usable address left out."""
+    good = [fetched(FETCHED, f"{number}.pt", A, 7) for number in range(3)]
+    Known(tmp_path).remember([*good, fetched(replace(FETCHED, url="x:y"), "bad.pt", A, 7)])
+    asked = [reference("vae", f"{name}.pt") for name in (0, 1, 2, "bad")]
+    found = Known(tmp_path, shipped=tmp_path / "none").find(asked)
+    assert [len(one) for one in found] == [1, 1, 1, 0]
 
 
 # ── what others publish ──

@@ -33,6 +33,17 @@ class SearchQuery:
     limit: int = 20
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """A file that was fetched and verified: `name` is its place below `folder`, `size` is bytes."""
+
+    file: RemoteFile
+    folder: str
+    name: str
+    digest: Digest
+    size: int
+
+
 class Hub(Protocol):
     """A site that publishes models."""
 

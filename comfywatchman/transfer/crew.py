@@ -103,27 +103,26 @@ class Crew:
 
     def work(self, tick: Callable[[], None], *, hands: int) -> None:
         """Carry out everything with that many threads; `tick` is called a few times a second meanwhile."""
-        workers = [
-            threading.Thread(target=self._work, name="comfywatchman-transfer", daemon=True)
-            for _ in range(hands)
-        ]
-        for worker in workers:
-            worker.start()
-        self._await(workers, tick)
+        # Events, since Python 3.11 takes a thread for ended when its join is interrupted by Ctrl-C.
+        ends = [threading.Event() for _ in range(hands)]
+        for end in ends:
+            name = "comfywatchman-transfer"
+            threading.Thread(target=self._work_until, args=(end,), name=name, daemon=True).start()
+        self._await(ends, tick)
 
-    def _await(self, workers: list[threading.Thread], tick: Callable[[], None]) -> None:
+    def _await(self, ends: list[threading.Event], tick: Callable[[], None]) -> None:
         """Wait for the workers; once the run is stopped, wake those that wait for bytes."""
         try:
-            while any(worker.is_alive() for worker in workers):
-                for worker in workers:
-                    worker.join(GLANCE / len(workers))
+            while not all(end.is_set() for end in ends):
+                for end in ends:
+                    end.wait(GLANCE / len(ends))
                 tick()
                 if self._stop.is_set():
                     self._client.abort()
         except BaseException:
             if not self._stop.is_set():
                 self._stop.set()
-                self._await(workers, tick)
+                self._await(ends, tick)
             raise
 
     # ── who is next ──
@@ -223,6 +222,13 @@ class Crew:
             return max(1, connections // max(1, len(self._running)))
 
     # ── one worker ──
+
+    def _work_until(self, end: threading.Event) -> None:
+        """Work, and say when it is over."""
+        try:
+            self._work()
+        finally:
+            end.set()
 
     def _work(self) -> None:
         """Take jobs until none is left."""

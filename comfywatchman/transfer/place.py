@@ -69,8 +69,7 @@ class Place:
         safe = PurePosixPath(safe_path(path))
         base = Path(root)
         with disk_errors(str(base / safe.parent)):
-            inside = [Path(os.path.realpath(known)) for known in (root, *roots)]
-            folder = _real_folder(base, safe.parent, inside)
+            folder = _real_folder(base, safe.parent, roots)
             return cls(folder), safe.name
 
     def __enter__(self) -> Self:
@@ -188,22 +187,27 @@ def begin_sync(fd: int, start: int, count: int) -> None:
             call(fd, offset(start), offset(count), _SYNC_FILE_RANGE_WRITE)
 
 
-def _real_folder(base: Path, below: PurePosixPath, inside: list[Path]) -> Path:
-    """The real folder for `below`, made step by step, each step checked to stay inside."""
+def _real_folder(base: Path, below: PurePosixPath, roots: tuple[str, ...]) -> Path:
+    """The real folder for `below`, made step by step, each step checked to stay inside base or a root."""
     base.mkdir(parents=True, exist_ok=True)
-    folder = Path(os.path.realpath(base))
+    folder = home = Path(os.path.realpath(base))
     for part in below.parts:
         step = folder / part
         with suppress(FileExistsError):
             step.mkdir()
             _sync_folder(folder)
         folder = Path(os.path.realpath(step))
-        if not any(folder.is_relative_to(known) for known in inside):
+        if not folder.is_relative_to(home) and not _is_below_any(folder, roots):
             raise Refused(
                 f"{step} is a link that leads out of the model folders, to {folder}",
                 hint="Name the target as a root in extra_model_paths.yaml, or replace the link.",
             )
     return folder
+
+
+def _is_below_any(folder: Path, roots: tuple[str, ...]) -> bool:
+    """Whether a real folder lies in one of the roots, wherever links lead them."""
+    return any(folder.is_relative_to(os.path.realpath(root)) for root in roots)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -393,12 +393,20 @@ def test_stop(server: FaultServer, tmp_path: Path, lanes: bool, behave: Behaviou
 
 
 def test_keyboard_interrupt(server: FaultServer, tmp_path: Path) -> None:
-    """Ctrl-C leaves a partial and is raised again."""
+    """Ctrl-C leaves a partial and is raised again, once all workers have put their things away."""
     url = server.put("/m", DATA, faults.stall_at(30_000, 9))
+    states: list[State] = []
+
+    def slow(progress: Progress) -> None:
+        if progress.state is State.CANCELLED:
+            time.sleep(0.3)
+        states.append(progress.state)
+
     timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
     with pytest.raises(KeyboardInterrupt):
-        go(server, transfer(tmp_path, url, DATA), limits=replace(QUICK, stall=30))
+        go(server, transfer(tmp_path, url, DATA), limits=replace(QUICK, stall=30), listener=slow)
+    assert states[-1] is State.CANCELLED
     timer.join()
     assert len(list(tmp_path.glob("*.cwjournal"))) == 1
 

@@ -30,6 +30,7 @@ from ...digest import Digest, match_digests
 from ...errors import InputError, InvalidSettings
 from ...resolution import Candidate, Evidence
 from ...workflow.references import Reference
+from ..base import Fetched
 from .published import Places, read_manager_list, read_templates
 from .tables import (
     Entry,
@@ -80,20 +81,18 @@ class Known:
         """
         return [self._find_one(reference) for reference in references]
 
-    def remember(self, file: RemoteFile, *, folder: str, name: str, digest: Digest, size: int) -> None:
-        """Keep where a fetched and verified file came from. `name` is its place below the folder.
+    def remember(self, files: Iterable[Fetched]) -> None:
+        """Keep where fetched and verified files came from.
 
         The memory is a convenience: when it cannot be written, that is logged and nothing else fails.
         """
-        try:
-            entry = make_entry(folder, name, _home_address(file), digests=(digest,), size=size)
-        except InputError as fault:
-            _log.warning("cannot remember where %s came from: %s", file.name, fault)
+        new = {_identity(entry): entry for entry in map(_entry_or_none, files) if entry is not None}
+        if not new:
             return
         with self._writing:
             path = self._home / VERIFIED_NAME
-            kept = [old for old in _read_gently(path)[1] if _identity(old) != _identity(entry)]
-            table = [*kept, entry]
+            kept = [old for old in _read_gently(path)[1] if _identity(old) not in new]
+            table = [*kept, *new.values()]
             _write(path, format_table(table, source="fetched and verified by this installation"))
             self._verified = Table(table)
 
@@ -185,6 +184,16 @@ def _is_same(one: Entry, other: Entry) -> bool:
 def _identity(entry: Entry) -> tuple[str, str, str, tuple[Digest, ...]]:
     """What makes two memories the same: the place and the content."""
     return entry.folder, entry.subfolder, name_key(entry.path), entry.file.digests
+
+
+def _entry_or_none(fetched: Fetched) -> Entry | None:
+    """The entry for a fetched file; None, and a word in the log, if its address means no single file."""
+    address = _home_address(fetched.file)
+    try:
+        return make_entry(fetched.folder, fetched.name, address, digests=(fetched.digest,), size=fetched.size)
+    except InputError as fault:
+        _log.warning("cannot remember where %s came from: %s", fetched.file.name, fault)
+        return None
 
 
 def _home_address(file: RemoteFile) -> str:
