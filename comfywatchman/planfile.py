@@ -46,7 +46,7 @@ def read_plan(data: bytes) -> Plan:
         if document["schema"].json != SCHEMA:
             raise document["schema"].fault(SCHEMA)
         return Plan(
-            transfers=tuple(map(read_transfer, document["transfers"].items())),
+            transfers=tuple(map(_planned, document["transfers"].items())),
             kept=tuple(map(_kept, document["kept"].items())),
             unresolved=tuple(map(_open, document["unresolved"].items())),
         )
@@ -89,22 +89,30 @@ def judge_again(
     return Plan(transfers=tuple(transfers), kept=kept, unresolved=(*saved.unresolved, *lost))
 
 
+def _planned(value: Value) -> Transfer:
+    """A transfer of a file from outside: its address can be read, and its path promises its own format."""
+    transfer = read_transfer(value)
+    source = transfer.source
+    url = clean_url(source.url)
+    if url is None:
+        raise value["file"]["url"].fault("a web address")
+    if format_of(transfer.path) != source.format:  # consent goes by the format: none gets another's name
+        name = printable(source.name)[:120]
+        raise value["path"].fault(f"a name for a {source.format} file, as {name!r} is")
+    return replace(transfer, source=replace(source, url=url))
+
+
 def read_transfer(value: Value) -> Transfer:
     """The transfer that `Transfer.to_dict` wrote.
 
     Raises:
-        InputError: it is none, or its path promises another format than its file has.
+        InputError: it is none.
     """
-    source, path = _remote_file(value["file"]), safe_path(value["path"].text())
-    if format_of(path) != source.format:  # consent goes by the format, so nothing may get another's name
-        raise value["path"].fault(
-            f"a name for a {source.format} file, as {printable(source.name)[:120]!r} is"
-        )
     return Transfer(
-        source=source,
+        source=_remote_file(value["file"]),
         root=value["root"].text(),
         folder=value["folder"].text(),
-        path=path,
+        path=safe_path(value["path"].text()),
         evidence=_member(value["evidence"], _EVIDENCE),
         consent=_member(value["consent"], {c.value: c for c in Consent}),
         reason=value["reason"].text(),
@@ -153,7 +161,7 @@ def _remote_file(value: Value) -> RemoteFile:
     return RemoteFile(
         hub=value["hub"].text(),
         name=value["name"].text(),
-        url=_address(value["url"]),
+        url=value["url"].text(),
         page=value["page"].text_or_none(),
         id=value["id"].text_or_none(),
         size=value["size"].integer_or_none(),
@@ -173,13 +181,6 @@ def _remote_file(value: Value) -> RemoteFile:
         published_at=value["published_at"].text_or_none(),
         revision=value["revision"].text_or_none(),
     )
-
-
-def _address(value: Value) -> str:
-    url = clean_url(value.text())
-    if url is None:
-        raise value.fault("a web address")
-    return url
 
 
 def _digests(value: Value) -> tuple[Digest, ...]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Final
@@ -62,7 +63,8 @@ class Delivery:
         self._name = ""
         self._partial: Partial | None = None
         self._front: Front | None = None
-        self._resumed = False  # bytes of an earlier run are part of it
+        self._pieced = False  # bytes of several answers, which only the digest ties together, are part of it
+        self._anew = 0  # times that such bytes were thrown away
         self._whole = False  # ranges are not to be had
         self._pace = Pace(limits.segments)
         self._began = time.monotonic()
@@ -93,15 +95,16 @@ class Delivery:
         """Stop; keep what can be resumed."""
         if self._partial is not None and self.size is None:
             self._drop()  # without a size nothing could be resumed
-        if self._front is not None:
-            self._front.stop()
-            self._front = None
-        if self._partial is not None:
-            self._partial.release()
-            self._partial = None
-        if self._place is not None:
-            self._place.close()
-            self._place = None
+        front, self._front = self._front, None
+        partial, self._partial = self._partial, None
+        place, self._place = self._place, None
+        with ExitStack() as stack:  # each is given back even if the one before fails
+            if place is not None:
+                stack.callback(place.close)
+            if partial is not None:
+                stack.callback(partial.release)
+            if front is not None:
+                stack.callback(front.stop)
 
     def _enter(self) -> Place:
         if self._place is None:
@@ -111,7 +114,7 @@ class Delivery:
     def _begin(self, place: Place) -> None:
         """Open the partial and start to hash what it holds."""
         self._partial = Partial.begin(place, self._name, self._identity)
-        self._resumed = self._partial.journal.done > 0
+        self._pieced = self._partial.journal.done > 0
         if self.size is None:
             self.size = self._partial.journal.size
         self._hash_from(self._partial)
@@ -148,7 +151,7 @@ class Delivery:
         if not keep:
             self._partial.restart()
             self.size = self._source.size
-            self._resumed = False
+            self._pieced = False
         self._hash_from(self._partial)
 
     def _fill(self) -> None:
@@ -168,7 +171,9 @@ class Delivery:
                 raise Changed
             if at == 0:
                 self._meet(body)
-            if not body.whole and ask.stop != self.size:
+            in_lanes = not body.whole and ask.stop != self.size
+            self._pieced |= (at > 0 or in_lanes) and self._partial.journal.validator is None
+            if in_lanes:
                 ask = replace(ask, validator=self._partial.journal.validator, size=body.size)
                 Lanes(self._client, ask, sink, self._limits, self._pace).run(body, self._share)
             else:
@@ -281,10 +286,11 @@ class Delivery:
         return Verification.STRUCTURE if wanted is None else Verification.SIZE
 
     def _mismatch(self, partial: Partial, fault: DigestMismatch, sha256: Digest) -> WatchmanError:
-        """What to do with wrong bytes: begin anew if some are of an earlier run, else set them aside."""
-        if self._resumed:
+        """What to do with wrong bytes: begin anew, once, if answers may not fit; else set them aside."""
+        if self._pieced and not self._anew:
+            self._anew += 1
             self._drop()
-            return Interrupted(f"{self._name}: the bytes of an earlier run do not fit; it is fetched anew")
+            return Interrupted(f"{self._name}: its pieces do not fit together; it is fetched anew")
         aside = set_aside(partial, self._name, sha256)
         self._forget()
         return DigestMismatch(f"{fault.message}; set aside as {aside}")
@@ -300,7 +306,7 @@ class Delivery:
     def _forget(self) -> None:
         """The partial is gone: published, set aside or removed."""
         self._partial = self._front = None
-        self._resumed = False
+        self._pieced = False
 
     def _published_digests(self) -> tuple[Digest, ...]:
         return tuple(digest for digest in self._source.digests if digest.identifies)

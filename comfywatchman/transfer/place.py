@@ -189,7 +189,10 @@ def begin_sync(fd: int, start: int, count: int) -> None:
 
 def _real_folder(base: Path, below: PurePosixPath, roots: tuple[str, ...]) -> Path:
     """The real folder for `below`, made step by step, each step checked to stay inside base or a root."""
-    base.mkdir(parents=True, exist_ok=True)
+    if not base.parent.is_dir():  # made anew, it would fill the disk that an absent one is mounted on
+        hint = "Is its drive there? Look at extra_model_paths.yaml."
+        raise NotWritable(f"{base}: {base.parent} does not exist", hint=hint)
+    base.mkdir(exist_ok=True)
     folder = home = Path(os.path.realpath(base))
     for part in below.parts:
         step = folder / part

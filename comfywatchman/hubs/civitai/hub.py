@@ -247,9 +247,10 @@ class _Search:
         for n in numbers:
             reference = self._lookup.references[n]
             named = [r for r in records if any(is_same_name(reference.name, name) for name in r.names)]
-            chosen = (named or records)[0].file
-            is_exact = bool(named) or link.version_id is not None
-            self._lookup.keep(n, by_link(reference, chosen, exact=is_exact))
+            is_one = link.file_id is not None or (link.version_id is not None and len(records) == 1)
+            chosen = named[:1] or (records[:1] if is_one else records)
+            offers = (by_link(reference, record.file, exact=bool(named) or is_one) for record in chosen)
+            self._lookup.keep(n, tuple(candidate for offer in offers for candidate in offer))
 
     def _by_name(self) -> None:
         """A file whose SHA-256 the site does not know is not there, so its name is not searched either."""
