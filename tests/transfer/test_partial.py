@@ -9,6 +9,7 @@ import os
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from comfywatchman.errors import NoSpace, NotWritable, Refused, UnsafePath
 from comfywatchman.hasher import Hasher
 from comfywatchman.transfer.front import Damaged, Front
 from comfywatchman.transfer.journal import Identity, Journal, parse_journal
+from comfywatchman.transfer.limits import Limits
 from comfywatchman.transfer.partial import Partial, kept_bytes, sweep
 from comfywatchman.transfer.place import Place, disk_error
 
@@ -278,6 +280,44 @@ def test_front_finds_rot(place: Place, tmp_path: Path) -> None:
     with pytest.raises(Damaged) as caught:
         front.finish()
     assert caught.value.good == 20_000
+    front.discard()
+    partial.remove()
+
+
+class SlowHasher(Hasher):
+    """A processor that has much else to do; counts what it got done."""
+
+    count = 0
+
+    def update(self, chunk: Any) -> SlowHasher:
+        time.sleep(0.02)
+        self.count += len(chunk)
+        super().update(chunk)
+        return self
+
+
+def test_front_that_lags(place: Place) -> None:
+    """Who runs far ahead of the hashing waits for it, but not for all of it."""
+    data = bytes(24 << 20)
+    partial = Partial.begin(place, NAME, ONE)
+    partial.write(0, data)
+    front = Front(partial, hasher := SlowHasher({"sha256"}), Limits())
+    front.grow(0, len(data))
+    front.let_catch_up()
+    assert 8 << 20 <= hasher.count < 24 << 20
+    assert front.finish().sha256() == sha256(data)
+    partial.remove()
+
+
+def test_front_that_broke_lets_nobody_wait(place: Place) -> None:
+    """Where hashing has ended with a fault there is nothing to wait for."""
+    partial = Partial.begin(place, NAME, ONE)
+    partial.write(0, b"short")
+    front = Front(partial, Hasher({"sha256"}), Limits())
+    front.grow(0, 64 << 20)
+    front.let_catch_up()
+    with pytest.raises(Damaged):
+        front.grow(0, 65 << 20)
     front.discard()
     partial.remove()
 
