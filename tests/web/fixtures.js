@@ -370,7 +370,8 @@ export const PAYLOADS = [
  */
 export function poisoned(value, payload) {
   const closed = new Set(["key", "state", "consent", "access", "stage", "id", "root", "link", "kind", "origin", "current", "drive", "hub", "format", "evidence"]);
-  const walk = (/** @type {any} */ node, /** @type {string} */ name) => {
+  /** @type {(node: any, name: string) => any} */
+  const walk = (node, name) => {
     if (typeof node === "string") return closed.has(name) ? node : payload;
     if (Array.isArray(node)) return node.map((inner) => walk(inner, name));
     if (node === null || typeof node !== "object") return node;
