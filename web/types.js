@@ -12,7 +12,7 @@
  * @property {boolean} default
  * @property {boolean} writable
  * @property {number | null} free
- * @property {string} drive
+ * @property {string | null} drive
  *
  * @typedef {{ id: string, label: string, free: number | null, total: number | null }} Drive
  *
@@ -49,6 +49,7 @@
  * @typedef {object} Resolution  of a reference, on this machine alone
  * @property {"present" | "found" | "ambiguous" | "missing"} state
  * @property {string | null} evidence
+ * @property {string | null} [relink]  what the widget should say; null where it is right
  *
  * @typedef {object} Reference  a place in a workflow that names a file
  * @property {string} key  stable within the document
@@ -86,6 +87,7 @@
  * @property {string | null} licence
  * @property {string | number | null} published_at
  * @property {number | null} downloads
+ * @property {string | null} [url]  where its bytes are, without a query
  * @property {string | null} page
  * @property {string | null} air
  * @property {"open" | "login" | "gated" | "early" | "withdrawn"} access
@@ -133,7 +135,7 @@
  * @property {string} name
  * @property {string} folder
  * @property {string} path
- * @property {string} root
+ * @property {string | null} root
  * @property {string | null} hub
  * @property {string | null} page
  * @property {TransferState} state

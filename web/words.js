@@ -10,7 +10,6 @@ const WORDS = {
   "panel.lost": "The server does not answer. Trying again…",
   "panel.offline": "Working offline: no hub is asked. What is on this machine still works.",
   "panel.hub-down": "{hub} does not answer. The rest still works.",
-  "panel.pin": "Pin the sources into the workflow",
   "panel.dismiss": "Dismiss",
 
   "missing.empty": "Everything this workflow needs is here.",
@@ -115,7 +114,7 @@ const WORDS = {
   "transfers.pause-all": "Pause all",
   "transfers.resume-all": "Resume all",
   "transfers.cancel-all": "Cancel all",
-  "transfers.retry-all": "Try all again",
+  "transfers.retry-all": "Retry all",
   "transfers.clear": "Clear history",
   "transfers.act": "{action}: {name}",
   "transfers.move": "Move {name}: Alt+Up or Alt+Down",

@@ -129,6 +129,8 @@ def test_choosing_by_keyboard(gallery: Open) -> None:
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowDown")  # the third one is locked
     assert [one["candidate"] for one in heard(page, "wm-choose")] == [0, 1]
+    assert page.get_by_role("radio", checked=True).get_attribute("aria-labelledby") == "title-1"
+    page.get_by_role("button", name="Fetch 2 models · 17.5 GB").wait_for()
     page.keyboard.press("Escape")
     assert page.locator("wm-choices").count() == 0
     assert page.evaluate("document.activeElement.localName") == "wm-panel"
@@ -159,6 +161,9 @@ def test_own_word(gallery: Open) -> None:
     assert page.get_by_role("button", name="Nothing chosen to fetch").is_disabled()
     box.check()
     assert heard(page, "wm-agree") == [{"key": "11.lora_name", "agreed": True}]
+    page.get_by_role("button", name="Fetch 1 model · 151 MB").click()
+    [wish] = heard(page, "wm-fetch")
+    assert wish["body"]["items"] == {"11.lora_name": {"candidate": 0, "agreed": True, "root": None}}
 
 
 def test_locate(gallery: Open) -> None:

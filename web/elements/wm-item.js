@@ -1,6 +1,6 @@
 // One file that the workflow needs: <wm-item .item .choice .transfer .status .notes .base>.
 // Wishes: `wm-locate` { key, id, input }, `wm-agree` { key, agreed }, `wm-choose` { key, candidate },
-// `wm-root` { key, root }, `wm-relink` { keys }, `wm-pin` { key, candidate }, and those of <wm-tokens>.
+// `wm-root` { key, root }, `wm-relink` { keys }, and those of <wm-tokens>.
 
 /** @import { Candidate, Choice, Item, Status, TokenNote, Transfer } from "../types.js" */
 /** @import { Icon } from "./icons.js" */

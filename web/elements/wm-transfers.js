@@ -67,7 +67,11 @@ export class WmTransfers extends WmElement {
       .top .wm-button {
         font-size: 12px;
         gap: 4px;
-        padding: 4px 8px;
+        padding: 4px 7px;
+      }
+
+      .top .wm-row {
+        gap: 4px;
       }
 
       .top .wm-button .wm-icon {
@@ -215,7 +219,7 @@ export class WmTransfers extends WmElement {
       ${this.sure ? this.#cancelQuestion() : html`<div class="wm-row">
         ${has("queued", "running") ? html`<button class="wm-button" @click=${all("pause")}>${icon("pause")}${t("transfers.pause-all")}</button>` : nothing}
         ${has("paused") ? html`<button class="wm-button" @click=${all("resume")}>${icon("play")}${t("transfers.resume-all")}</button>` : nothing}
-        ${has("failed") ? html`<button class="wm-button" @click=${this.#retryAll}>${icon("refresh")}${t("transfers.retry-all")}</button>` : nothing}
+        ${has("failed") ? html`<button class="wm-button" @click=${all("retry")}>${icon("refresh")}${t("transfers.retry-all")}</button>` : nothing}
         ${this.active.length ? html`<button class="wm-button quiet" id="cancel-all" @click=${() => this.#ask()}>${t("transfers.cancel-all")}</button>` : nothing}
       </div>`}
     </div>`;
@@ -264,12 +268,6 @@ export class WmTransfers extends WmElement {
   #ask() {
     this.sure = true;
     void this.focusOn("#sure");
-  }
-
-  #retryAll() {
-    for (const one of this.ended.filter(({ state }) => state === "failed")) {
-      this.emit("wm-transfer", { id: one.id, action: "retry" });
-    }
   }
 
   #activeList() {
