@@ -46,6 +46,7 @@ const WORDS = {
   "state.certain": "certain",
   "state.confirm": "confirm",
   "state.choose": "choose",
+  "state.chosen": "chosen",
   "state.locked": "locked",
   "state.refused": "refused",
   "state.missing": "not found",

@@ -305,6 +305,9 @@ export class WmItem extends WmElement {
 
   /** @param {Item} item */
   #chip(item) {
+    if (item.state === "choose" && this.choice?.candidate !== undefined) {
+      return html`<span class="wm-chip wm-info">${t("state.chosen")}</span>`;
+    }
     const [look] = LOOKS[item.state] ?? LOOKS.missing;
     return html`<span class="wm-chip ${look}">${wordFor("state", item.state)}</span>`;
   }
