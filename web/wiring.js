@@ -41,8 +41,9 @@ export class Wiring {
 
   /** Read everything that does not belong to one workflow; also after the server was away. */
   async start() {
-    const growing = Object.values(this.#store.state.views).flatMap(({ plan, planning }) => (plan && planning ? [plan.id] : []));
-    await Promise.all([this.refresh(), this.readTransfers(), this.readSettings(), ...growing.map((id) => this.#hearPlan(id))]);
+    const growing = Object.values(this.#store.state.views).filter(({ planning }) => planning);
+    const plans = growing.flatMap(({ plan }) => (plan ? [this.#hearPlan(plan.id)] : []));
+    await Promise.all([this.refresh(), this.readTransfers(), this.readSettings(), ...plans]);
   }
 
   async refresh() {

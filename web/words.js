@@ -55,7 +55,6 @@ const WORDS = {
   "item.locate": "Show the node {title}",
   "item.more-nodes": "{count} more",
   "item.take": "Fetch {name}",
-  "item.open-page": "Open the page",
   "item.open-page-at": "Open the page at {hub}",
   "item.open-page-of": "Open the page of {name} at {hub}",
   "item.choose": { one: "Look at {count} candidate", other: "Choose from {count}" },
