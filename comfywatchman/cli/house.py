@@ -68,6 +68,7 @@ def open_house(
         NoComfyUI: no ComfyUI or models folder is found, and one is needed.
         InvalidSettings: the settings or the environment cannot be used.
     """
+    from ..bookkeeping import Books
     from ..watchman import Watchman
 
     environment = os.environ
@@ -87,7 +88,9 @@ def open_house(
                 policy=replace(_policy(settings, hosts, hubs), pickles=pickles),
                 guard=_guard(settings),
                 limits=_limits(settings),
-                data=settings.home,
+                books=stack.enter_context(
+                    Books(settings.home, hubs=hubs, sidecars=settings.sidecars != "none")
+                ),
                 loaders=_loaders(options, settings) if needs_models else None,
             ),
         )
