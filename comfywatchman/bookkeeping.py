@@ -22,7 +22,7 @@ from .library.index import Index
 from .library.indexed import Indexed
 from .library.origin import origin_of
 from .library.scan import list_file
-from .library.sidecars.writing import find_standing, make_record, write_sidecar
+from .library.sidecars.writing import find_standing, fits, make_record, write_sidecar
 from .transfer.entry import Entry
 from .transfer.events import Outcome, State
 from .transfer.queue import Queue
@@ -74,9 +74,8 @@ class Books:
         for keep, what in ((self._keep_row, "not entered in the index"), (self._keep_sidecar, "no sidecar")):
             try:
                 keep(outcome, asks=asks)
-            except (OSError, WatchmanError) as fault:
-                reason = fault.message if isinstance(fault, WatchmanError) else fault.strerror or str(fault)
-                notes.append(f"{what}: {reason}")
+            except (OSError, RecursionError, WatchmanError) as fault:
+                notes.append(f"{what}: {_reason(fault)}")
                 _LOG.warning("%s/%s is here, but: %s", outcome.transfer.folder, outcome.path, notes[-1])
         return replace(outcome, notes=tuple(notes)) if notes else outcome
 
@@ -127,7 +126,7 @@ class Books:
         if standing == "others" or (standing == "ours" and outcome.state is State.SKIPPED):
             return
         record = self._ask(transfer.source) if asks else None
-        if record is None:
+        if record is None or not fits(record):
             record = make_record(transfer.source, origin_of(transfer.source), outcome.digests)
         write_sidecar(path, record)
 
@@ -139,3 +138,14 @@ class Books:
         except HubError as fault:
             _LOG.info("the record beside %s is made of what is known: %s", file.name, fault.message)
             return None
+
+
+def _reason(fault: Exception) -> str:
+    """Why, without the path, which the log has already."""
+    match fault:
+        case WatchmanError():
+            return fault.message
+        case OSError(strerror=str() as reason):
+            return reason
+        case _:
+            return str(fault)

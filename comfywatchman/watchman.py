@@ -99,8 +99,9 @@ class Watchman:
         lookout = Lookout(self._roots, self._books.index)
         reports = []
         for report in map(self._read, paths):
-            seen = {r: lookout.find(r) for r in report.survey.references}
-            reports.append(_with(report, seen, (resolve(r, local=s.matches) for r, s in seen.items())))
+            references = report.survey.references
+            seen = {r: lookout.find(r) for r in references}
+            reports.append(_with(report, seen, (resolve(r, local=seen[r].matches) for r in references)))
         return Answer(reports=tuple(reports))
 
     def resolve(self, paths: Sequence[Path]) -> Answer:

@@ -150,7 +150,7 @@ class _Search:
         """A file that came from there and now lies elsewhere under its name."""
         for lost in self._index.find_lost(link):
             if found := self._with_content(lost.file.name, lost.file.size, lost.file.digests):
-                return found
+                return self._index.put(replace(lost, file=found.file))
         return None
 
     def _by_sidecar(self, link: HubLink) -> Indexed | None:

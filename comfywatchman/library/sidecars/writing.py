@@ -9,6 +9,7 @@ No address with a query gets into it but CivitAI's own download addresses, and n
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Literal
@@ -85,6 +86,11 @@ def write_sidecar(path: Path, record: Json) -> bool:
             return False
 
 
+def fits(record: Json) -> bool:
+    """Whether a record is one, and not too large to be read again."""
+    return isinstance(record, dict) and len(json.dumps(record)) <= JSON_LIMIT // 2
+
+
 def make_record(file: RemoteFile, origin: Origin, digests: tuple[Digest, ...]) -> dict[str, Json]:
     """A version's record from what is known of one of its files, where the site's own cannot be had."""
     whole = {digest.algorithm: digest for digest in (*file.digests, *digests)}
@@ -128,17 +134,17 @@ def _merged(before: dict[str, Json], ours: dict[str, Json]) -> dict[str, Json]:
     return {**before, **ours, "extensions": both}
 
 
-def _clean(json: Json) -> Json:
+def _clean(value: Json) -> Json:
     """A record of a hub without anything secret in its addresses and without absurd texts."""
-    match json:
+    match value:
         case dict():
-            return {key: _clean(value) for key, value in json.items()}
+            return {key: _clean(inner) for key, inner in value.items()}
         case list():
-            return [_clean(value) for value in json]
+            return [_clean(inner) for inner in value]
         case str():
-            return _harmless(json) if json.startswith(("http:", "https:")) else json[:_LONGEST]
+            return _harmless(value) if value.startswith(("http:", "https:")) else value[:_LONGEST]
         case _:
-            return json
+            return value
 
 
 def _harmless(address: str) -> str | None:
