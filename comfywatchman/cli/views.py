@@ -91,8 +91,7 @@ def _render_report(
     else:
         yield "names no model files"
     yield from _asides(report.survey)
-    for stranger in report.strangers:
-        yield one_line(_stranger(stranger))
+    yield from dict.fromkeys(one_line(_stranger(stranger)) for stranger in report.strangers)
 
 
 def _by_file(report: Report) -> list[list[Resolution]]:
