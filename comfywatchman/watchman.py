@@ -10,7 +10,6 @@ Faces read input, call one verb and show the answer.
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -21,15 +20,13 @@ from typing import Final, Protocol
 from urllib.parse import urlsplit
 
 from .air import HubLink, HuggingFaceLink, hub_of, parse_thing
+from .answering import inspect_workflows, resolve_workflows
 from .bookkeeping import Books
 from .catalog import LocalFile, RemoteFile, base_name, canonical_folder
 from .digest import Digest, parse_digest
 from .errors import (
-    HubError,
-    InputError,
     InvalidAir,
     InvalidDigest,
-    InvalidWorkflow,
     NeedsNetwork,
     NoComfyUI,
     SeveralFiles,
@@ -38,25 +35,21 @@ from .errors import (
 )
 from .hubs.asking import identify_all, search_all
 from .hubs.base import Fetched, Hub, SearchQuery
-from .inquiry import Case, KnownModels, inquire_once
+from .inquiry import KnownModels
 from .library.examination import examine_file
 from .library.index import ACTIVE_CHECKPOINT, Choice
 from .library.indexed import Indexed
 from .library.roots import Roots
 from .plan import Consent, Plan, Policy, Transfer, make_plan, make_transfer
 from .planfile import judge_again
-from .report import Answer, Description, Listing, Report, Stranger
-from .resolution import Evidence, LocalMatch, Resolution, resolve
+from .report import Answer, Description, Listing
+from .resolution import Evidence, Resolution
 from .transfer.events import Listener, Outcome, State
 from .transfer.guard import Guard
 from .transfer.limits import Limits
 from .transfer.queue import Queue
-from .whereabouts import Lookout, Sighting, find_local
-from .workflow.document import read_workflow
+from .whereabouts import Lookout, find_local
 from .workflow.loaders import Loaders, load_loaders
-from .workflow.references import Reference, find_references
-
-_log: Final = logging.getLogger(__name__)
 
 
 class Memory(KnownModels, Protocol):
@@ -96,27 +89,12 @@ class Watchman:
 
     def inspect(self, paths: Sequence[Path]) -> Answer:
         """What workflows need, against this disk; asks nobody."""
-        lookout = Lookout(self._roots, self._books.index)
-        reports = []
-        for report in map(self._read, paths):
-            references = report.survey.references
-            seen = {r: lookout.find(r) for r in references}
-            reports.append(_with(report, seen, (resolve(r, local=seen[r].matches) for r in references)))
-        return Answer(reports=tuple(reports))
+        return inspect_workflows(paths, lookout=self._lookout(), loaders=self._loaders)
 
     def resolve(self, paths: Sequence[Path]) -> Answer:
         """What workflows need, and what the hubs have for what is missing; writes nothing."""
-        lookout = Lookout(self._roots, self._books.index)
-        reports = [self._read(path) for path in paths]
-        seen = {r: lookout.find(r) for report in reports for r in report.survey.references}
-        wanted = [reference for reference, s in seen.items() if reference.active and not s.is_here]
-        cases = inquire_once(wanted, known=self._known, hubs=self._hubs)
-        decided = {r: _decide(r, s.matches, cases.get(r)) for r, s in seen.items()}
-        return Answer(
-            reports=tuple(
-                _with(report, seen, (decided[r] for r in report.survey.references)) for report in reports
-            ),
-            faults=_distinct(fault for case in cases.values() for fault in case.faults),
+        return resolve_workflows(
+            paths, lookout=self._lookout(), loaders=self._loaders, known=self._known, hubs=self._hubs
         )
 
     def plan(self, resolutions: Iterable[Resolution]) -> Plan:
@@ -304,22 +282,12 @@ class Watchman:
     def _root_paths(self) -> tuple[str, ...]:
         return tuple(str(root.path) for root in self._roots)
 
+    def _lookout(self) -> Lookout:
+        return Lookout(self._roots, self._books.index)
+
     def _enter(self, outcome: Outcome, *, stop: threading.Event | None) -> Outcome:
         """Keep what is known of a file; a run that is being stopped waits for no hub."""
         return self._books.enter(outcome, asks=stop is None or not stop.is_set())
-
-    def _read(self, path: Path) -> Report:
-        """What one workflow names; a file that cannot be read makes a report of its error."""
-        try:
-            with path.open("rb") as stream:
-                workflow = read_workflow(stream)
-        except OSError as fault:
-            error = InvalidWorkflow(f"{path}: cannot be read: {fault.strerror}", hint="Check the path.")
-            return Report(path=str(path), error=error)
-        except InputError as fault:
-            return Report(path=str(path), error=fault)
-        survey = find_references(workflow, self._loaders)
-        return Report(path=str(path), format=workflow.format, survey=survey)
 
     def _hub(self, name: str) -> Hub:
         for hub in self._hubs:
@@ -365,18 +333,6 @@ def _fetched(outcome: Outcome) -> Fetched | None:
     )
 
 
-def _decide(reference: Reference, local: Sequence[LocalMatch], case: Case | None) -> Resolution:
-    if case is None:
-        return resolve(reference, local=local)
-    return resolve(
-        reference,
-        local=local,
-        remote=case.candidates,
-        searched=tuple(case.searched),
-        all_answered=case.all_answered,
-    )
-
-
 def _agreed(guard: Guard, transfers: Sequence[Transfer]) -> Guard:
     """The guard that also lets through the origins of files a person was asked about one by one."""
     asked = (urlsplit(t.source.url) for t in transfers if t.consent is Consent.FILE)
@@ -389,16 +345,6 @@ def _lies_here(file: LocalFile) -> bool:
 
 def _failed(transfer: Transfer, error: WatchmanError) -> Outcome:
     return Outcome(transfer=transfer, state=State.FAILED, path=transfer.path, error=error)
-
-
-def _with(report: Report, seen: Mapping[Reference, Sighting], resolutions: Iterable[Resolution]) -> Report:
-    strangers = (Stranger(reference=r, file=f) for r in report.survey.references for f in seen[r].strangers)
-    return replace(report, resolutions=tuple(resolutions), strangers=tuple(strangers))
-
-
-def _distinct(faults: Iterable[HubError]) -> tuple[HubError, ...]:
-    """One fault for each hub and message."""
-    return tuple({(fault.hub, fault.message): fault for fault in faults}.values())
 
 
 def _digest_or(subject: str, fault: InvalidAir) -> Digest:
