@@ -4,6 +4,8 @@
         comfyui.get("/object_info/ComfyWatchmanLoRALoader")
         entry = comfyui.run(prompt)                  # what /history tells of it
         comfyui.probe(prompt, model=["1", 0])        # digests of what flows there
+        with comfyui.listen() as listener:           # messages of its websocket
+            listener.wait("comfywatchman.transfer")
 
 The `comfyui` fixture of conftest.py is one that all tests share.
 """
@@ -25,12 +27,15 @@ from uuid import uuid4
 
 import requests
 from comfyui.installation import Installation
+from comfyui.listening import Listener
 
 PACK: Final = Path(__file__).resolve().parents[2]
 PROBE: Final = Path(__file__).resolve().parent / "probe"
 PACKS: Final = MappingProxyType({"comfywatchman": PACK, "cw_test_probe": PROBE})
 
 Prompt = Mapping[str, Any]  # ComfyUI's API form: {node id: {"class_type": …, "inputs": {…}}}
+
+CLIENT: Final = "tests"  # the id of the browser that we are
 
 Found = TypeVar("Found")
 
@@ -173,6 +178,10 @@ class ComfyUI:
         found: dict[str, Any] = self.get("/object_info")
         return found
 
+    def listen(self) -> Listener:
+        """What it tells the browser that queues our prompts, and all browsers, while the block runs."""
+        return Listener(f"{self.url}/ws?clientId={CLIENT}")
+
     # ── prompts ──
 
     def queue(self, prompt: Prompt) -> str:
@@ -181,7 +190,7 @@ class ComfyUI:
         Raises:
             Refused: ComfyUI finds a fault in it: `body["node_errors"]`.
         """
-        queued = self.post("/prompt", {"prompt": prompt, "client_id": "tests", "prompt_id": str(uuid4())})
+        queued = self.post("/prompt", {"prompt": prompt, "client_id": CLIENT, "prompt_id": str(uuid4())})
         return str(queued["prompt_id"])
 
     def wait(self, prompt_id: str, *, limit: float = 60) -> dict[str, Any]:

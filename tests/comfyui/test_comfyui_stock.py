@@ -106,3 +106,20 @@ def test_failures_are_told(comfyui: ComfyUI) -> None:
     torn.unlink()
     assert entry["status"]["status_str"] == "error"
     assert any(kind == "execution_error" for kind, _ in entry["status"]["messages"])
+
+
+def test_events_are_heard(comfyui: ComfyUI) -> None:
+    """A listener hears what ComfyUI tells the browser of a prompt, in order."""
+    with comfyui.listen() as listener:
+        prompt_id = comfyui.queue(
+            load("tiny_sd3.safetensors") | sample("", model=["1", 0], clip=["1", 1]) | save_latent()
+        )
+        listener.wait("execution_success", where=lambda data: data["prompt_id"] == prompt_id)
+    kinds = [kind for kind, _ in listener.heard]
+    assert kinds.index("execution_start") < kinds.index("execution_success")
+
+
+def test_silence_is_told(comfyui: ComfyUI) -> None:
+    """Waiting for a message that does not come ends, and tells what came."""
+    with comfyui.listen() as listener, pytest.raises(TimeoutError, match="status"):
+        listener.wait("comfywatchman.nothing", limit=0.05)

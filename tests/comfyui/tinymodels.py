@@ -31,7 +31,7 @@ ONE: Final = b"\x00\x3c"  # 1.0 as a little-endian half
 SMALL: Final = 0x24  # high byte of ±2^-6: what weights are made of
 LARGE: Final = 0x3C  # high byte of ±1: what LoRAs are made of
 
-TRIGGER_WORDS: Final = ("inkwash", "rice paper", "soft brush")
+TRIGGER_WORDS: Final = ("inkwash", "rice paper")  # what LORA_METADATA says
 LORA_METADATA: Final[Mapping[str, str]] = MappingProxyType(
     {
         "ss_output_name": "tiny_lora_sd15",
@@ -42,7 +42,7 @@ LORA_METADATA: Final[Mapping[str, str]] = MappingProxyType(
         "modelspec.sai_model_spec": "1.0.0",
         "modelspec.architecture": "stable-diffusion-v1/lora",
         "modelspec.title": "Tiny ink wash",
-        "modelspec.trigger_phrase": "inkwash, rice paper",
+        "modelspec.trigger_phrase": ", ".join(TRIGGER_WORDS),
     }
 )
 
