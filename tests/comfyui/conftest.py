@@ -28,6 +28,7 @@ def comfyui_hub() -> Iterator[FakeHub]:
     """The stand-in that the shared ComfyUI takes for both hubs. Stock it under names of your own test's."""
     with FakeHub() as hub:
         yield hub
+    assert hub.log.faults == []
 
 
 @pytest.fixture(scope="session")

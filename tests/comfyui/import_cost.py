@@ -56,7 +56,7 @@ def measure(pack: Path, load: Callable[[Path], None]) -> dict[str, object]:
         "seconds": min(seconds),
         "modules": len(own),
         "added": sorted({package(name) for name in new.keys() - own.keys() if is_foreign(name)}),
-        "held": sorted({one for module in own.values() for one in held_by(module)}),
+        "held": sorted({one for module in own.values() for one in held_by(module, pack)}),
     }
 
 
@@ -76,10 +76,10 @@ def is_foreign(name: str) -> bool:
     return package(name) not in sys.stdlib_module_names
 
 
-def held_by(module: ModuleType) -> set[str]:
-    """Packages among a module's names."""
-    named = (value.__name__ for value in vars(module).values() if isinstance(value, ModuleType))
-    return {package(name) for name in named if is_foreign(name)}
+def held_by(module: ModuleType, pack: Path) -> set[str]:
+    """Packages among a module's names, the pack itself left out."""
+    held = (value for value in vars(module).values() if isinstance(value, ModuleType))
+    return {package(one.__name__) for one in held if is_foreign(one.__name__) and not is_below(one, pack)}
 
 
 if __name__ == "__main__":
