@@ -35,18 +35,19 @@ _HERE: Final = frozenset({State.VERIFIED, State.SKIPPED})
 class Books:
     """The books of a data folder, `index` and queue; from any thread. `folder` None: they are kept in memory.
 
-    With `sidecars` False none are written.
+    `index` is the open one of that folder, where there is one. With `sidecars` False none are written.
     """
 
     def __init__(
         self,
         folder: Path | None,
         *,
+        index: Index | None = None,
         hubs: Sequence[Hub] = (),
         sidecars: bool = True,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.index = Index(folder)
+        self.index = index or Index(folder)
         self._folder, self._hubs, self._sidecars, self._clock = folder, hubs, sidecars, clock
 
     def __enter__(self) -> Self:

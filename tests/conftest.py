@@ -1,7 +1,9 @@
 """Fixtures for all tests. The first import binds the inner package before pytest touches the root."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from fakehub.server import FakeHub
@@ -12,7 +14,13 @@ import comfywatchman as comfywatchman
 settings.register_profile("shared machine", deadline=None)  # a busy CPU is no fault of the code
 settings.load_profile("shared machine")
 
-SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / "shared" / "data"
+
+# ComfyUI loads this repository as a package under a name of its own; so do the tests of `nodes`.
+PACK = ModuleType("pack")
+PACK.__path__ = [str(ROOT)]
+sys.modules["pack"] = PACK
 
 
 @pytest.fixture(scope="session")

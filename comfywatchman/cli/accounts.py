@@ -8,8 +8,9 @@ import sys
 import click
 
 from ..catalog import Json
+from ..house import HUBS
 from ..settings import read_settings, set_setting
-from .house import HUBS, find_own_home, open_house, open_tokens
+from .house import find_own_home, open_house, open_tokens
 from .main import OK, STILL_OPEN
 from .options import common, common_options
 from .output import print_json, print_lines, say

@@ -1,0 +1,22 @@
+"""The house put together inside ComfyUI: the extension with its nodes and routes."""
+
+from comfy_api.v0_0_2 import ComfyExtension, io
+
+from ..comfywatchman import host
+
+
+class ComfyWatchman(ComfyExtension):
+    """What ComfyUI asks for the nodes of this pack."""
+
+    async def get_node_list(self) -> list[type[io.ComfyNode]]:
+        """The classes of all nodes."""
+        return []
+
+
+def comfy_entrypoint() -> ComfyExtension:
+    """Called by ComfyUI once, before it serves.
+
+    Routes are added here and not in `on_load`, which ComfyUI calls only since 0.14.
+    """
+    host.server_routes()
+    return ComfyWatchman()
