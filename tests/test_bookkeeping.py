@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
 import time
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -156,9 +158,6 @@ def test_sidecar_that_fails(fakehub: FakeHub, tmp_path: Path) -> None:
 
 def _newer() -> bytes:
     """An SQLite file of a version to come."""
-    import sqlite3
-    from contextlib import closing
-
     with closing(sqlite3.connect(":memory:")) as base:
         base.execute("PRAGMA user_version = 99")
         base.execute("CREATE TABLE t (a)")

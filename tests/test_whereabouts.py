@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
+from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -301,9 +303,6 @@ def test_names_do_without_the_index(fakehub: FakeHub, tmp_path: Path) -> None:
         put(house, "ink.safetensors")
         hashed(house, "ink.safetensors")
         house.index.close()
-        import sqlite3
-        from contextlib import closing
-
         with closing(sqlite3.connect(house.home / FILE_NAME)) as base:
             base.execute("PRAGMA user_version = 99")
         (found,) = inspect(house, workflow(tmp_path, "ink.safetensors")).resolutions
