@@ -11,6 +11,7 @@ otherwise it might be somebody's finished model. Elsewhere a fresh partial is be
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import secrets
@@ -19,6 +20,7 @@ import sys
 import threading
 from contextlib import suppress
 from dataclasses import replace
+from typing import Final
 
 from ..decode import DecodeError
 from .journal import JOURNAL_LIMIT, Identity, Journal, Mark, parse_journal
@@ -26,6 +28,8 @@ from .place import Place, sync
 
 if sys.platform != "win32":
     import fcntl
+
+_LOG: Final = logging.getLogger(__name__)
 
 
 class Partial:
@@ -50,7 +54,7 @@ class Partial:
                 continue
             if best is not None:
                 found, best = sorted((found, best), key=lambda partial: partial.journal.done)
-                found.remove()
+                found.clear()
             else:
                 best = found
         return best or cls._create(place, target, identity)
@@ -134,30 +138,49 @@ class Partial:
     def is_ours(self) -> bool:
         """Whether the name still belongs to the file we write, and to no other name."""
         named = self.place.stat(self.name)
-        if sys.platform == "win32":  # pragma: no cover
-            return named is not None
+        if sys.platform == "win32":  # pragma: no cover - nobody renames there what is open
+            return named is not None and named.st_nlink <= 1
         open_file = os.fstat(self._fd)
         return named is not None and os.path.samestat(named, open_file) and open_file.st_nlink == 1
 
     def release(self) -> None:
         """Close it for a later run; what holds nothing worth keeping is removed."""
         if self.journal.done and self.is_ours():
-            os.close(self._fd)
+            self._close()
         else:
             self.remove()
 
     def remove(self) -> None:
         """Take the partial and its journal away."""
         self.detach()
-        self.place.unlink(_journal_name(self.name))
-        self.place.unlink(f"{_journal_name(self.name)}.new")
-        self.place.unlink(self.name)
-        if self._fd >= 0:
-            os.close(self._fd)
+        try:
+            self.place.unlink(_journal_name(self.name))
+            self.place.unlink(f"{_journal_name(self.name)}.new")
+            self.place.unlink(self.name)
+        finally:
+            self._close()
+
+    def clear(self) -> None:
+        """Take it away if that can be done now, else leave it to a later run: it is of no more use."""
+        try:
+            self.remove()
+        except OSError as fault:
+            _LOG.warning(
+                "%s cannot be removed now and stays until a later run: %s", self.name, fault.strerror
+            )
 
     def detach(self) -> None:
         """Close the file where the system renames and removes closed files only."""
-        if sys.platform == "win32" and self._fd >= 0:  # pragma: no cover
+        if sys.platform == "win32":  # pragma: no cover
+            self._close()
+
+    def attach(self) -> None:
+        """Open it again after `detach`: it did not get its name and goes on being a partial."""
+        if sys.platform == "win32" and self._fd < 0:  # pragma: no cover
+            self._fd = self.place.open(self.name, os.O_RDWR)
+
+    def _close(self) -> None:
+        if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
 
@@ -171,18 +194,20 @@ def kept_bytes(place: Place, target: str, identity: Identity) -> int:
 def sweep(place: Place, target: str, identity: Identity) -> None:
     """Remove leftover partials of a file that is here now, and journals whose partial is gone.
 
-    A power cut may take back the removal of a journal and not that of its partial.
+    A power cut may take back the removal of a journal and not that of its partial. What cannot be removed
+    now, since another program holds it open, is removed by a later run.
     """
     for name in _parts_of(place, target):
         found = _adopt(place, name, identity)
         if found is not None:
-            found.remove()
+            found.clear()
     names = set(place.names())
     journal = re.compile(re.escape(target) + r"\.[0-9a-f]{8}\.cwjournal(\.new)?")
     for name in filter(journal.fullmatch, names):
         part = name.removesuffix(".new").removesuffix(".cwjournal") + ".cwpart"
         if part not in names:
-            place.unlink(name)
+            with suppress(OSError):
+                place.unlink(name)
 
 
 def _part_name(target: str) -> str:
@@ -219,7 +244,7 @@ def _adopt(place: Place, name: str, identity: Identity) -> Partial | None:
         return None
     partial = Partial(place, name, fd, journal or Journal(identity=identity))
     if not partial.is_ours() or journal is None:
-        partial.remove()
+        partial.clear()
         return None
     partial.trim(0 if partial.size() < journal.done else journal.done)
     return partial
@@ -233,7 +258,7 @@ def _claim(place: Place, name: str) -> tuple[str, int] | None:
             return None
         if sys.platform == "win32":  # pragma: no cover - an open file cannot be renamed there
             fresh = _part_name(re.sub(r"\.[0-9a-f]{8}\.cwpart\Z", "", name))
-            place.rename(name, fresh)
+            (place.folder / name).rename(place.folder / fresh)  # at once or not: who writes it holds it
             with suppress(OSError):
                 place.rename(_journal_name(name), _journal_name(fresh))
             return fresh, place.open(fresh, os.O_RDWR)

@@ -15,6 +15,7 @@ import os
 import stat
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,7 +25,7 @@ from ..errors import NotWritable
 from ..hasher import Hasher
 from ..names import second_name
 from .partial import Partial
-from .place import Place, disk_errors, sync
+from .place import Place, disk_errors, patiently, sync
 
 _BLOCK: Final = 1 << 20
 _RENAME_NOREPLACE: Final = 1  # linux/fs.h
@@ -47,18 +48,29 @@ def publish(partial: Partial, names: Iterator[str], sha256: Digest) -> Published
     """
     sync(partial.fd)
     size = partial.size()
-    partial.detach()
-    for name in names:
-        if not partial.is_ours():
-            raise NotWritable(f"{partial.name}: another program moved the partial or linked to it")
-        if _take_name(partial.place, partial.name, name):
-            partial.place.sync()
-            partial.remove()
-            return Published(name, fresh=True)
-        if holds(partial.place, name, size=size, digest=sha256):
-            partial.remove()
-            return Published(name, fresh=False)
+    with _closed(partial):
+        for name in names:
+            if not partial.is_ours():
+                raise NotWritable(f"{partial.name}: another program moved the partial or linked to it")
+            if _take_name(partial.place, partial.name, name):
+                partial.place.sync()
+                partial.clear()
+                return Published(name, fresh=True)
+            if holds(partial.place, name, size=size, digest=sha256):
+                partial.clear()
+                return Published(name, fresh=False)
     raise NotWritable(f"{partial.name}: every name for it is taken by other content")
+
+
+@contextmanager
+def _closed(partial: Partial) -> Iterator[None]:
+    """Closed where the system demands that for renaming; open again if it did not come to that."""
+    partial.detach()
+    try:
+        yield
+    except BaseException:
+        partial.attach()
+        raise
 
 
 def target_names(name: str, source: RemoteFile, sha256: Digest | None) -> Iterator[str]:
@@ -125,12 +137,10 @@ def set_aside(partial: Partial, name: str, sha256: Digest) -> str:
     aside = f"{name}.mismatch-{sha256.hex[:8]}"
     with disk_errors(aside):
         sync(partial.fd)
-        partial.detach()
-        if not partial.is_ours() or not _take_name(partial.place, partial.name, aside):
-            partial.remove()  # the same bytes were set aside before
-            return aside
-        partial.place.sync()
-        partial.remove()
+        with _closed(partial):
+            if partial.is_ours() and _take_name(partial.place, partial.name, aside):
+                partial.place.sync()  # else the same bytes were set aside before
+            partial.clear()
     return aside
 
 
@@ -151,7 +161,7 @@ def _rename_free(place: Place, part: str, name: str) -> None:
     look, then rename: a weak publish, in which a file made in between by another program would be lost.
     """
     if sys.platform == "win32":  # pragma: no cover
-        (place.folder / part).rename(place.folder / name)
+        patiently(lambda: (place.folder / part).rename(place.folder / name))
     elif not _rename_noreplace(place, part, name):
         if place.stat(name) is not None:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name)
