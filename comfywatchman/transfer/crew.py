@@ -25,7 +25,7 @@ from .bandwidth import Bucket
 from .delivery import Delivery
 from .entry import failure, host_of
 from .events import Listener, Outcome, Progress, State
-from .http import Client
+from .http import Client, UnknownName
 from .limits import MIB, Limits
 
 _LOG: Final = logging.getLogger(__name__)
@@ -271,7 +271,8 @@ class Crew:
         job.seen = max(job.seen, delivery.done)
         rest = fault.retry_after if isinstance(fault, HubUnavailable) else None
         wait = max(rest or 0.0, limits.backoff * 2 ** (job.failures - 1))
-        if job.failures > limits.retries or (rest or 0.0) > limits.patience:
+        tries = limits.lookups if isinstance(fault, UnknownName) else limits.retries
+        if job.failures > tries or (rest or 0.0) > limits.patience:
             return False
         self._say(job, State.QUEUED, done=job.seen, note=f"tries again in {wait:.0f} s: {fault.message}")
         self._put_aside(job, wait=wait, rest=rest)

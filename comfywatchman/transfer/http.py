@@ -10,6 +10,7 @@ urllib3 leaves this module.
 from __future__ import annotations
 
 import os
+import socket
 import ssl
 import threading
 import time
@@ -26,6 +27,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from ..errors import HubUnavailable, Interrupted, Refused, SizeMismatch, WatchmanError
 from ..names import printable
+from ..outage import find_cause, is_unknown, system_words, tell_lookup
 from .ask import Ask, Changed, NoRanges, check_headers, extent, strong_tag
 from .events import Authorize
 from .guard import Guard, Hop, Reach, is_loopback, strip_query
@@ -97,7 +99,7 @@ class Body:
         try:
             data: bytes = self._raw.read1(_CHUNK, decode_content=False) or b""
         except (faults.HTTPError, OSError, ValueError) as fault:
-            raise translate(fault, shown=self.hop.shown, hub=self._ask.hub, begun=True) from fault
+            raise translate(fault, hop=self.hop, hub=self._ask.hub, begun=True) from fault
         self._pace(len(data))
         if self.left is not None:
             self.left -= len(data)
@@ -128,6 +130,7 @@ class Client:
         self._guard, self._limits = guard, limits
         self._authorize, self._stop = authorize, stop
         self._open: weakref.WeakSet[HTTPConnection] = weakref.WeakSet()
+        self._met: set[str] = set()  # hosts that were there in this run: if they vanish, it is for a while
         reaches: tuple[Reach, ...] = ("public", "loopback", "any")
         self._sessions = {reach: self._session(reach) for reach in reaches}
 
@@ -187,7 +190,8 @@ class Client:
         except (requests.RequestException, faults.HTTPError, OSError, ValueError) as fault:
             if self._stop.is_set():
                 raise Interrupted(f"{ask.name}: stopped") from fault
-            raise translate(fault, shown=hop.shown, hub=ask.hub, begun=False) from fault
+            met = hop.host in self._met
+            raise translate(fault, hop=hop, hub=ask.hub, begun=False, met=met) from fault
 
     def _accept(self, response: requests.Response, ask: Ask, hop: Hop, *, elsewhere: bool) -> Body:
         """A body, if status and headers say it holds the bytes asked for."""
@@ -211,10 +215,14 @@ class Client:
         session = requests.Session()
         session.trust_env = False
         session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
-        adapter = _Adapter(_guarded_pools(self._guard, reach, self._open.add), self._limits.connections)
+        adapter = _Adapter(_guarded_pools(self._guard, reach, self._connected), self._limits.connections)
         session.mount("https://", adapter)
         session.mount("http://", adapter)
         return session
+
+    def _connected(self, connection: HTTPConnection) -> None:
+        self._open.add(connection)
+        self._met.add(connection.host)
 
 
 class _Adapter(HTTPAdapter):
@@ -230,19 +238,20 @@ class _Adapter(HTTPAdapter):
 
 
 def _guarded_pools(
-    guard: Guard, reach: Reach, register: Callable[[HTTPConnection], None]
+    guard: Guard, reach: Reach, connected: Callable[[HTTPConnection], None]
 ) -> dict[str, type[HTTPConnectionPool]]:
     """Pool classes by scheme whose sockets come from the guard."""
 
     def connect(connection: HTTPConnection) -> Any:
-        register(connection)
         timeout = connection.timeout if isinstance(connection.timeout, int | float) else None
         try:
-            return guard.connect(connection.host, connection.port or 0, reach=reach, timeout=timeout)
+            sock = guard.connect(connection.host, connection.port or 0, reach=reach, timeout=timeout)
         except TimeoutError as fault:
             raise faults.ConnectTimeoutError(connection, f"no connection in {timeout} s") from fault
         except OSError as fault:
             raise faults.NewConnectionError(connection, f"no connection: {fault}") from fault
+        connected(connection)
+        return sock
 
     return {
         scheme: type(
@@ -254,33 +263,49 @@ def _guarded_pools(
     }
 
 
-def translate(fault: Exception, *, shown: str, hub: str, begun: bool) -> WatchmanError:
-    """Our error for anything requests, urllib3 or a socket raises. `begun`: bytes were already coming."""
-    what = f"{shown}: {printable(str(fault))[:200] or type(fault).__name__}"
-    if _is_caused_by(fault, ssl.SSLCertVerificationError):
+class UnknownName(HubUnavailable):
+    """Nobody knows the name of the host: the address is wrong, or this machine is not online."""
+
+
+def translate(fault: Exception, *, hop: Hop, hub: str, begun: bool, met: bool = False) -> WatchmanError:
+    """Our error for anything requests, urllib3 or a socket raises, in our words.
+
+    `begun`: bytes were already coming. `met`: this run has been connected to the host before.
+    """
+    lookup = find_cause(fault, socket.gaierror)
+    if lookup is not None and not _is_proxys(fault):
+        kind = UnknownName if is_unknown(lookup) and not met else HubUnavailable
+        return kind(tell_lookup(hop.host), hub=hub)
+    certificate = find_cause(fault, ssl.SSLCertVerificationError)
+    if certificate is not None:
+        reason = printable(getattr(certificate, "verify_message", ""))
         return Refused(
-            f"{what}: the server's certificate is not accepted",
+            f"{hop.shown}: the server's certificate is not accepted" + (f" ({reason})" if reason else ""),
             hint="Check this computer's date, and REQUESTS_CA_BUNDLE if a proxy opens TLS here.",
         )
-    if isinstance(fault, requests.ConnectionError | requests.Timeout):
-        return Interrupted(what) if begun else HubUnavailable(what, hub=hub)
-    if isinstance(fault, ValueError):  # InvalidURL, InvalidHeader, MissingSchema, InvalidSchema and kin
-        return Refused(what)
+    if isinstance(fault, ValueError) and not begun:  # InvalidURL, InvalidHeader, MissingSchema and kin
+        return Refused(f"{hop.shown}: this address, or what would be sent there, is not valid HTTP")
+    what = f"{hop.shown}: {_words(fault, begun=begun)}"
     return Interrupted(what) if begun else HubUnavailable(what, hub=hub)
 
 
-def _is_caused_by(fault: BaseException, kind: type[BaseException]) -> bool:
-    """Whether an exception of that kind stands anywhere behind this one."""
-    seen: set[int] = set()
-    todo: list[object] = [fault]
-    while todo:
-        one = todo.pop()
-        if isinstance(one, kind):
-            return True
-        if isinstance(one, BaseException) and id(one) not in seen:
-            seen.add(id(one))
-            todo += [one.__cause__, one.__context__, getattr(one, "reason", None), *one.args]
-    return False
+def _words(fault: Exception, *, begun: bool) -> str:
+    """What happened to a line; the libraries' own words are for programmers."""
+    if _is_proxys(fault):
+        return "the proxy does not let it through; check HTTPS_PROXY and NO_PROXY"
+    if find_cause(fault, faults.TimeoutError) or find_cause(fault, TimeoutError):
+        return "nothing came for too long" if begun else "no answer in time"
+    if find_cause(fault, ssl.SSLError) or find_cause(fault, faults.SSLError):
+        return "the TLS connection broke"
+    return printable(system_words(fault)) or (
+        "the line broke" if begun else "it hung up, or its answer is no HTTP"
+    )
+
+
+def _is_proxys(fault: Exception) -> bool:
+    """Whether a proxy stood in the way."""
+    kinds: tuple[type[Exception], ...] = (faults.ProxyError, requests.exceptions.ProxyError)
+    return any(find_cause(fault, kind) for kind in kinds)
 
 
 def _error_body(response: requests.Response) -> bytes:

@@ -29,6 +29,7 @@ class Limits:
     least: int = 16 * 1024  # bytes that must come within `stall`, and what counts as progress
 
     retries: int = 5  # in a row without progress
+    lookups: int = 1  # the same where nobody knows the host's name: who is not online is told soon
     backoff: float = 1.0  # before the first retry; doubles each time
     patience: float = 3600.0  # the longest Retry-After that is waited for
 
