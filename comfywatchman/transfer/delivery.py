@@ -171,6 +171,8 @@ class Delivery:
                 raise Changed
             if at == 0:
                 self._meet(body)
+            if self.size is not None and self.size >= self._limits.reserve_from:
+                self._partial.reserve(self.size)
             in_lanes = not body.whole and ask.stop != self.size
             self._pieced |= (at > 0 or in_lanes) and self._partial.journal.validator is None
             if in_lanes:

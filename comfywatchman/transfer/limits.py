@@ -35,6 +35,7 @@ class Limits:
 
     margin: int = 2 * GIB  # room that stays free on the target's file system, or
     margin_share: float = 0.05  # … this share of what is to be written, whichever is more
+    reserve_from: int = 16 * MIB  # the room for files from this size on is set aside before they come
     largest: int = 200 * GIB  # one file
     files: int = 200  # one run
     total: int = 500 * GIB

@@ -20,11 +20,12 @@ import sys
 import threading
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Final
 
 from ..decode import DecodeError
 from .journal import JOURNAL_LIMIT, Identity, Journal, Mark, parse_journal
-from .place import Place, sync
+from .place import Place, reserve, sync
 
 if sys.platform != "win32":
     import fcntl
@@ -108,6 +109,20 @@ class Partial:
         """Bytes of the file, holes counted."""
         return os.fstat(self._fd).st_size
 
+    def reserve(self, size: int) -> None:
+        """Set room aside for the whole file where that can be done, so that a full disk is told at once.
+
+        What lies in the file and how long it is stays the same; `trim`, `restart` and `release` give it back.
+
+        Raises:
+            OSError: there is not enough room.
+        """
+        try:
+            reserve(self._fd, size)
+        except OSError:
+            os.ftruncate(self._fd, self.size())
+            raise
+
     def trim(self, size: int) -> None:
         """Cut the file, and the marks, to a size; bytes that have got another name are left alone.
 
@@ -146,7 +161,10 @@ class Partial:
     def release(self) -> None:
         """Close it for a later run; what holds nothing worth keeping is removed."""
         if self.journal.done and self.is_ours():
-            self._close()
+            try:
+                os.ftruncate(self._fd, self.size())  # gives back room that was set aside
+            finally:
+                self._close()
         else:
             self.remove()
 
@@ -191,6 +209,17 @@ def kept_bytes(place: Place, target: str, identity: Identity) -> int:
     return max((j.done for j in journals if j and j.identity == identity), default=0)
 
 
+def held_room(folder: Path, target: str) -> int:
+    """Bytes of the disk that a partial of a file has for itself here, those set aside included."""
+    pattern = _pattern(target)
+    room = 0
+    with suppress(OSError):
+        for path in folder.iterdir():
+            if pattern.fullmatch(path.name):
+                room = max(room, getattr(path.lstat(), "st_blocks", 0) * 512)
+    return room
+
+
 def sweep(place: Place, target: str, identity: Identity) -> None:
     """Remove leftover partials of a file that is here now, and journals whose partial is gone.
 
@@ -219,8 +248,12 @@ def _journal_name(part: str) -> str:
 
 
 def _parts_of(place: Place, target: str) -> list[str]:
-    pattern = re.compile(re.escape(target) + r"\.[0-9a-f]{8}\.cwpart")
+    pattern = _pattern(target)
     return [name for name in place.names() if pattern.fullmatch(name)]
+
+
+def _pattern(target: str) -> re.Pattern[str]:
+    return re.compile(re.escape(target) + r"\.[0-9a-f]{8}\.cwpart")
 
 
 def _read_journal(place: Place, part: str) -> Journal | None:

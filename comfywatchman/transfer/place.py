@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import logging
 import os
 import stat
 import sys
@@ -20,10 +21,12 @@ from typing import Final, Self
 from ..errors import Interrupted, NoSpace, NotWritable, Refused, WatchmanError
 from ..names import safe_path
 
+_LOG: Final = logging.getLogger(__name__)
 _HAS_DIR_FD: Final = os.open in os.supports_dir_fd and os.link in os.supports_dir_fd
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _BASE: Final = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
 _SYNC_FILE_RANGE_WRITE: Final = 2  # linux/fs.h
+_FALLOC_FL_KEEP_SIZE: Final = 1  # linux/falloc.h
 _NO_LINKS: Final = frozenset(
     {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
 )
@@ -222,6 +225,31 @@ def begin_sync(fd: int, start: int, count: int) -> None:
         if call is not None:
             offset = ctypes.c_int64
             call(fd, offset(start), offset(count), _SYNC_FILE_RANGE_WRITE)
+
+
+def reserve(fd: int, size: int) -> bool:
+    """Set room aside for a file of that size, whose own size stays as it is; False where that cannot be had.
+
+    Not by `posix_fallocate`, which makes the file longer, and writes it full of zeroes where the file system
+    knows no better. Cutting the file, even to its own length, gives the room back.
+
+    Raises:
+        OSError: there is not enough room.
+    """
+    if sys.platform != "linux":
+        return False
+    disk, taken = os.fstatvfs(fd), os.fstat(fd).st_blocks * 512
+    if disk.f_blocks and size - taken > disk.f_bavail * disk.f_frsize:  # else it would fill the disk first
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    library = ctypes.CDLL(None, use_errno=True)
+    call = getattr(library, "fallocate64", None) or getattr(library, "fallocate", None)  # musl has the latter
+    if call is None or call(fd, _FALLOC_FL_KEEP_SIZE, ctypes.c_int64(0), ctypes.c_int64(size)) == 0:
+        return call is not None
+    code = ctypes.get_errno()
+    if code in _FULL:
+        raise OSError(code, os.strerror(code))
+    _LOG.debug("no room can be set aside here: %s", os.strerror(code))
+    return False
 
 
 def _real_folder(base: Path, below: PurePosixPath, roots: tuple[str, ...]) -> Path:

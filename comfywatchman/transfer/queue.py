@@ -26,6 +26,7 @@ from .guard import Guard
 from .http import Client
 from .limits import Limits
 from .owner import find_self
+from .partial import held_room
 from .preflight import Problem, preflight
 from .shared import Shared, clear_partials, device_of
 from .store import PATIENCE, Ids, Store, open_base
@@ -85,7 +86,9 @@ class Queue:
         for entry in self._store.expected():
             device = device_of(entry.transfer.root)
             if entry.id not in besides and device is not None:
-                needs[device] += max(0, (entry.transfer.source.size or 0) - entry.done)
+                target = Path(entry.transfer.root, entry.transfer.path)
+                set_aside = held_room(target.parent, target.name)  # and so no longer among what is free
+                needs[device] += max(0, (entry.transfer.source.size or 0) - max(entry.done, set_aside))
         return needs
 
     # ── what a person does to it ──

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import fcntl
 import json
@@ -12,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -25,7 +27,7 @@ from comfywatchman.hasher import Hasher
 from comfywatchman.transfer.front import Damaged, Front
 from comfywatchman.transfer.journal import Identity, Journal, parse_journal
 from comfywatchman.transfer.limits import Limits
-from comfywatchman.transfer.partial import Partial, kept_bytes, sweep
+from comfywatchman.transfer.partial import Partial, held_room, kept_bytes, sweep
 from comfywatchman.transfer.place import Place, disk_error
 
 DATA = safetensors(50_000)
@@ -232,6 +234,79 @@ def test_journal_of_noise(data: bytes) -> None:
     """Law: no bytes do more than be refused."""
     with pytest.raises(DecodeError):
         parse_journal(data)
+
+
+# ── room set aside ──
+
+ROOM = 1 << 20
+
+
+def blocks(place: Place) -> int:
+    return held_room(place.folder, NAME)
+
+
+@pytest.fixture
+def roomy(place: Place) -> Place:
+    """A folder where room can be set aside."""
+    partial = Partial.begin(place, NAME, ONE)
+    partial.reserve(ROOM)
+    found = blocks(place)
+    partial.remove()
+    if found < ROOM:
+        pytest.skip("this file system sets no room aside")
+    return place
+
+
+def test_room_is_set_aside(roomy: Place) -> None:
+    """Room is set aside without a change to what lies in the file, and given back when it is put away."""
+    partial = Partial.begin(roomy, NAME, ONE)
+    partial.write(0, DATA[:10_000])
+    partial.reserve(ROOM)
+    assert (partial.size(), blocks(roomy) >= ROOM) == (10_000, True)
+    partial.checkpoint(((10_000, sha256(DATA[:10_000]).hex),))
+    partial.release()
+    assert blocks(roomy) < 1 << 16
+    assert kept_bytes(roomy, NAME, ONE) == 10_000
+
+
+def test_room_of_the_dead(roomy: Place) -> None:
+    """What a killed run had set aside is given back by the next one, which keeps the bytes."""
+    partial = Partial.begin(roomy, NAME, ONE)
+    partial.write(0, DATA[:10_000])
+    partial.checkpoint(((10_000, sha256(DATA[:10_000]).hex),))
+    partial.reserve(ROOM)
+    os.close(partial.fd)
+    assert blocks(roomy) >= ROOM
+    again = Partial.begin(roomy, NAME, ONE)
+    assert (again.journal.done, blocks(roomy) < 1 << 16) == (10_000, True)
+    again.remove()
+
+
+def test_no_room_to_set_aside(roomy: Place) -> None:
+    """Where there is too little, none of it is taken."""
+    partial = Partial.begin(roomy, NAME, ONE)
+    with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)):
+        partial.reserve(1 << 60)
+    assert blocks(roomy) < 1 << 16
+    partial.remove()
+
+
+@pytest.mark.parametrize(
+    ("code", "fails"), [("EOPNOTSUPP", False), ("EINVAL", False), ("ENOSPC", True), ("EFBIG", True)]
+)
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux' call")
+def test_setting_aside_fails(place: Place, monkeypatch: pytest.MonkeyPatch, code: str, fails: bool) -> None:
+    """A file system that cannot is none that is full."""
+    partial = Partial.begin(place, NAME, ONE)
+    library = SimpleNamespace(fallocate=lambda *_: -1)
+    monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: library)
+    monkeypatch.setattr(ctypes, "get_errno", lambda: getattr(errno, code))
+    if fails:
+        with pytest.raises(OSError, match=os.strerror(getattr(errno, code))):
+            partial.reserve(ROOM)
+    else:
+        partial.reserve(ROOM)
+    partial.remove()
 
 
 # ── the front ──

@@ -480,6 +480,27 @@ def test_partial_taken_away(server: FaultServer, tmp_path: Path) -> None:
     assert names(tmp_path) == []
 
 
+@pytest.mark.parametrize(
+    ("reserve_from", "sent"), [(0, False), (1 << 30, True)], ids=["set aside", "control"]
+)
+def test_disk_that_is_full(
+    server: FaultServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reserve_from: int, sent: bool
+) -> None:
+    """A disk with too little room is told before a byte is written; without setting aside it is not seen."""
+    real = os.fstatvfs
+
+    def full(fd: int) -> os.statvfs_result:
+        told = list(real(fd))
+        told[4] = 1  # f_bavail
+        return os.statvfs_result(told)
+
+    monkeypatch.setattr(os, "fstatvfs", full)
+    moved = transfer(tmp_path, server.put("/m", DATA), DATA)
+    (outcome,) = go(server, moved, limits=replace(QUICK, reserve_from=reserve_from))
+    assert isinstance(outcome.error, errors.NoSpace) is not sent
+    assert names(tmp_path) == ([NAME] if sent else [])
+
+
 # ── preflight ──
 
 

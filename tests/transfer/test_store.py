@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -33,7 +34,10 @@ from comfywatchman.transfer.entry import (
     write_transfer,
 )
 from comfywatchman.transfer.events import Listeners, Outcome, Progress, State, Verification
+from comfywatchman.transfer.journal import Identity
 from comfywatchman.transfer.owner import LEASE, STUCK, Owner, find_self, is_alive, parse_owner
+from comfywatchman.transfer.partial import Partial, held_room
+from comfywatchman.transfer.place import Place
 from comfywatchman.transfer.queue import Queue
 from comfywatchman.transfer.store import FILE_NAME, HISTORY, Store, open_base
 from comfywatchman.workflow.references import Reference
@@ -551,6 +555,30 @@ def test_room_that_is_promised(tmp_path: Path) -> None:
         store.claim(None, resting=[], small=0)
         store.beat({id_: free})
         assert queue.preflight([small], limits=limits) == []  # its bytes are here: they are no longer free
+        store.leave()
+        store.close()
+
+
+def test_room_that_is_set_aside(tmp_path: Path) -> None:
+    """Room that a transfer under way has set aside is not asked for a second time."""
+    big, small = (
+        transfer(tmp_path / "m", f"https://example.com/{n}", b"", path=f"{n}.pt", size=size)
+        for n, size in (("b", 512 << 20), ("s", 1 << 20))
+    )
+    (tmp_path / "m").mkdir()
+    with Queue(tmp_path / "data") as queue, Place(tmp_path / "m") as place:
+        store = Store(open_base(tmp_path / "data"), find_self())
+        store.ask(queue.add([big]))
+        partial = Partial.begin(place, "b.pt", Identity.of(big.source))
+        partial.reserve(512 << 20)
+        if not held_room(tmp_path / "m", "b.pt"):
+            pytest.skip("this file system sets no room aside")
+        tight = replace(QUICK, margin=shutil.disk_usage(tmp_path).free - (256 << 20))
+        assert queue.preflight([small], limits=tight) == []
+        os.ftruncate(partial.fd, 0)  # control: where nothing is set aside, it is still needed
+        tight = replace(QUICK, margin=shutil.disk_usage(tmp_path).free - (256 << 20))
+        assert queue.preflight([small], limits=tight) != []
+        partial.remove()
         store.leave()
         store.close()
 
