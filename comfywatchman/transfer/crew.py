@@ -111,19 +111,27 @@ class Crew:
         self._await(ends, tick)
 
     def _await(self, ends: list[threading.Event], tick: Callable[[], None]) -> None:
-        """Wait for the workers; once the run is stopped, wake those that wait for bytes."""
+        """Wait for the workers, and wake those that are to stop."""
         try:
             while not all(end.is_set() for end in ends):
                 for end in ends:
                     end.wait(GLANCE / len(ends))
                 tick()
-                if self._stop.is_set():
-                    self._client.abort()
+                self._break_off()
         except BaseException:
             if not self._stop.is_set():
                 self._stop.set()
                 self._await(ends, tick)
             raise
+
+    def _break_off(self) -> None:
+        """Wake who waits for bytes that are not wanted any more."""
+        if self._stop.is_set():
+            self._client.abort()
+            return
+        for job in self.jobs.values():
+            if job.halt.is_set():
+                self._client.abort(job.delivery.line)
 
     # ── who is next ──
 

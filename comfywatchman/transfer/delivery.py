@@ -91,6 +91,11 @@ class Delivery:
             hasher = self._receive()
             return self._deliver(place, hasher)
 
+    @property
+    def line(self) -> int:
+        """By what a client knows the connections that bring this file."""
+        return id(self)
+
     def close(self) -> None:
         """Stop; keep what can be resumed."""
         if self._partial is not None and self.size is None:
@@ -218,6 +223,7 @@ class Delivery:
             validator=journal.validator,
             modified=journal.modified,
             known=self._is_known(),
+            line=self.line,
         )
 
     def _meet(self, body: Body) -> None:

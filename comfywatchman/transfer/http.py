@@ -16,6 +16,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Final, Self
 
@@ -129,7 +130,9 @@ class Client:
     def __init__(self, *, guard: Guard, limits: Limits, authorize: Authorize, stop: threading.Event) -> None:
         self._guard, self._limits = guard, limits
         self._authorize, self._stop = authorize, stop
-        self._open: weakref.WeakSet[HTTPConnection] = weakref.WeakSet()
+        self._lines: weakref.WeakKeyDictionary[socket.socket, int] = weakref.WeakKeyDictionary()
+        self._lines_lock = threading.Lock()
+        self._asking = threading.local()
         self._met: set[str] = set()  # hosts that were there in this run: if they vanish, it is for a while
         reaches: tuple[Reach, ...] = ("public", "loopback", "any")
         self._sessions = {reach: self._session(reach) for reach in reaches}
@@ -141,12 +144,12 @@ class Client:
         for session in self._sessions.values():
             session.close()
 
-    def abort(self) -> None:
-        """Break every connection, so that threads waiting for bytes wake up."""
-        for connection in list(self._open):
-            sock = connection.sock
-            if sock is not None:
-                _shut(sock)
+    def abort(self, line: int | None = None) -> None:
+        """Break the connections of a line, or all, so that threads waiting for bytes wake up."""
+        with self._lines_lock:
+            found = [sock for sock, one in self._lines.items() if line in (None, one)]
+        for sock in found:
+            shut(sock)
 
     def open(self, ask: Ask, *, direct: Hop | None = None) -> Body:
         """Follow the redirects to the bytes; `direct` starts at a hop that an earlier answer came from.
@@ -156,6 +159,7 @@ class Client:
             HubUnavailable, Interrupted: may go better later.
             WatchmanError: Refused, NotAModel, SizeMismatch, or what the hub says: see `refusals`.
         """
+        self._asking.line = ask.line
         hop = direct or self._guard.check_url(ask.url)
         for _ in range(self._limits.redirects + 1):
             response = self._get(hop, ask)
@@ -215,14 +219,16 @@ class Client:
         session = requests.Session()
         session.trust_env = False
         session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
-        adapter = _Adapter(_guarded_pools(self._guard, reach, self._connected), self._limits.connections)
+        adapter = _Adapter(_guarded_pools(self._guard, reach, self._use), self._limits.connections)
         session.mount("https://", adapter)
         session.mount("http://", adapter)
         return session
 
-    def _connected(self, connection: HTTPConnection) -> None:
-        self._open.add(connection)
-        self._met.add(connection.host)
+    def _use(self, host: str, sock: socket.socket) -> None:
+        """Note on whose line this thread now waits, on a new connection or on one that was open."""
+        with self._lines_lock:
+            self._met.add(host)
+            self._lines[sock] = self._asking.line
 
 
 class _Adapter(HTTPAdapter):
@@ -238,9 +244,9 @@ class _Adapter(HTTPAdapter):
 
 
 def _guarded_pools(
-    guard: Guard, reach: Reach, connected: Callable[[HTTPConnection], None]
+    guard: Guard, reach: Reach, use: Callable[[str, socket.socket], None]
 ) -> dict[str, type[HTTPConnectionPool]]:
-    """Pool classes by scheme whose sockets come from the guard."""
+    """Pool classes by scheme whose sockets come from the guard; `use` hears of each that is waited on."""
 
     def connect(connection: HTTPConnection) -> Any:
         timeout = connection.timeout if isinstance(connection.timeout, int | float) else None
@@ -250,15 +256,19 @@ def _guarded_pools(
             raise faults.ConnectTimeoutError(connection, f"no connection in {timeout} s") from fault
         except OSError as fault:
             raise faults.NewConnectionError(connection, f"no connection: {fault}") from fault
-        connected(connection)
+        use(connection.host, sock)
         return sock
 
+    def guarded(kind: type[HTTPConnection]) -> type[HTTPConnection]:
+        def answer(connection: HTTPConnection) -> Any:
+            if connection.sock is not None:  # TLS has wrapped the one that was connected
+                use(connection.host, connection.sock)
+            return kind.getresponse(connection)
+
+        return type("GuardedConnection", (kind,), {"_new_conn": connect, "getresponse": answer})
+
     return {
-        scheme: type(
-            "GuardedPool",
-            (pool,),
-            {"ConnectionCls": type("GuardedConnection", (connection,), {"_new_conn": connect})},
-        )
+        scheme: type("GuardedPool", (pool,), {"ConnectionCls": guarded(connection)})
         for scheme, (pool, connection) in _SCHEMES.items()
     }
 
@@ -319,9 +329,11 @@ def _error_body(response: requests.Response) -> bytes:
     return body
 
 
-def _shut(sock: Any) -> None:
-    """Wake whoever waits on a socket."""
-    try:
-        sock.shutdown(2)
-    except OSError:
-        return  # it is already gone
+def shut(sock: socket.socket) -> None:
+    """Wake whoever waits on a socket.
+
+    Past `SSLSocket.shutdown`, which makes a plain socket of it: another thread would then read what is left
+    of the TLS records, undeciphered, as bytes of the file.
+    """
+    with suppress(OSError):  # it is already gone
+        socket.socket.shutdown(sock, socket.SHUT_RDWR)

@@ -8,6 +8,7 @@ import re
 import socket
 import ssl
 import threading
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from comfywatchman.errors import HubError, HubUnavailable, Interrupted, Refused,
 from comfywatchman.transfer.ask import Ask
 from comfywatchman.transfer.events import State
 from comfywatchman.transfer.guard import Guard
-from comfywatchman.transfer.http import Client, UnknownName, translate
+from comfywatchman.transfer.http import Client, UnknownName, shut, translate
 from comfywatchman.transfer.queue import run
 from comfywatchman.transfer.refusals import refusal, retry_after
 
@@ -108,6 +109,43 @@ def test_messages_are_harmless() -> None:
 def test_retry_after(headers: dict[str, str], seconds: float | None) -> None:
     """Both forms and Hugging Face's own; dates count from the server's clock."""
     assert retry_after(headers) == seconds
+
+
+def _tls_pair() -> tuple[ssl.SSLSocket, ssl.SSLSocket]:
+    """Two ends of a TLS connection that need no certificate."""
+    ends: list[ssl.SSLSocket] = []
+    contexts = [ssl.SSLContext(side) for side in (ssl.PROTOCOL_TLS_SERVER, ssl.PROTOCOL_TLS_CLIENT)]
+    for context in contexts:
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        context.set_ciphers("aNULL:@SECLEVEL=0")
+    near, far = socket.socketpair()
+    thread = threading.Thread(target=lambda: ends.append(contexts[0].wrap_socket(far, server_side=True)))
+    thread.start()
+    client = contexts[1].wrap_socket(near)
+    thread.join()
+    return client, ends[0]
+
+
+@pytest.mark.parametrize("careless", [False, True], ids=["ours", "control"])
+def test_shutting_a_tls_line(careless: bool) -> None:
+    """Another thread that reads on gets the file's bytes; by `SSLSocket.shutdown` it gets TLS records."""
+    try:
+        client, server = _tls_pair()
+    except ssl.SSLError:
+        pytest.skip("this OpenSSL has no anonymous ciphers")
+    with client, server:
+        server.sendall(b"x" * 50_000)
+        assert client.recv(10) == b"x" * 10
+        if careless:
+            client.shutdown(socket.SHUT_RDWR)
+        else:
+            shut(client)
+        got = bytearray()
+        with suppress(ssl.SSLError):
+            while data := client.recv(16_384):
+                got += data
+        assert bool(got.strip(b"x")) is careless
 
 
 def _kinds() -> list[type[Exception]]:

@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from transfer.faults import Exchange, FaultServer, status
+from transfer import faults
+from transfer.faults import Behaviour, Exchange, FaultServer, status
 from transfer.models import LANES, NAME, QUICK, guard_for, no_token, safetensors, transfer
 from transfer.queueprocess import command, write_job
 
@@ -126,6 +127,37 @@ def test_pause_and_resume(server: FaultServer, tmp_path: Path, lanes: dict[str, 
         (outcome,) = Working(queue, server, moved).join()
     assert outcome.state is State.VERIFIED
     assert int(server.seen[0].headers["range"][6:].split("-")[0]) > 0
+
+
+@pytest.mark.parametrize("lanes", [{}, LANES], ids=["stream", "lanes"])
+@pytest.mark.parametrize("behave", [faults.stall_at(10_000, 6), faults.silent(6)], ids=["stalled", "silent"])
+def test_pause_on_a_silent_line(
+    server: FaultServer, tmp_path: Path, behave: Behaviour, lanes: dict[str, int]
+) -> None:
+    """A line on which nothing comes is broken off soon, and only that one."""
+    root = tmp_path / "m"
+    quiet = transfer(root, server.put("/quiet", DATA, behave), DATA, path="quiet.safetensors")
+    ended: list[str] = []
+
+    def listen(progress: Progress) -> None:
+        if progress.state is State.CANCELLED:
+            ended.append(progress.transfer.path)
+
+    with Queue(tmp_path / "data") as queue:
+        queue.listen(listen)
+        run = Working(queue, server, [quiet, *several(server, root)], **lanes)
+        until(lambda: any(seen.path == "/quiet" for seen in server.seen))
+        time.sleep(0.1)
+        began = time.monotonic()
+        queue.pause([make_id(quiet)])
+        until(lambda: ended)
+        took = time.monotonic() - began
+        states = [outcome.state for outcome in run.join()]
+    assert states == [State.CANCELLED, *[State.VERIFIED] * 3]
+    assert took < 2  # less than a second on a quiet machine; without breaking off it were five
+    assert set(ended) == {quiet.path}
+    ranges = [(seen.path, seen.headers.get("range")) for seen in server.seen if seen.path != "/quiet"]
+    assert len(ranges) == len(set(ranges))  # nobody else's line was broken
 
 
 def test_paused_and_resumed_at_once(server: FaultServer, tmp_path: Path) -> None:
