@@ -267,7 +267,8 @@ class Delivery:
         self._forget()
         sweep(place, self._name, self._identity)
         state = State.VERIFIED if published.fresh else State.SKIPPED
-        return self._outcome(state, published.name, verification, hasher.digests())
+        outcome = self._outcome(state, published.name, verification, hasher.digests())
+        return replace(outcome, weak_publish=published.weak)
 
     def _verify(self, partial: Partial, digests: tuple[Digest, ...]) -> Verification:
         """What the bytes agree with.

@@ -51,7 +51,10 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How a transfer ended. `path` is where the file lies below the root; it may have a second name."""
+    """How a transfer ended. `path` is where the file lies below the root; it may have a second name.
+
+    `weak_publish`: its file system could not refuse to replace that name, so it was only looked at first.
+    """
 
     transfer: Transfer
     state: State
@@ -60,6 +63,7 @@ class Outcome:
     digests: tuple[Digest, ...] = ()
     size: int | None = None
     seconds: float = 0.0
+    weak_publish: bool = False
     error: WatchmanError | None = None
 
     def to_dict(self) -> dict[str, Json]:
@@ -75,6 +79,7 @@ class Outcome:
             "state": self.state.value,
             "verification": self.verification.value,
             "seconds": round(self.seconds, 3),
+            "weak_publish": self.weak_publish,
             "error": error,
         }
 

@@ -17,6 +17,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import Enum
 from typing import Final
 
 from ..catalog import RemoteFile
@@ -33,10 +34,22 @@ _RENAME_NOREPLACE: Final = 1  # linux/fs.h
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """Under which name the content lies now; `fresh` is False if it had been there before."""
+    """Under which name the content lies now; `fresh` is False if it had been there before.
+
+    `weak`: nothing could refuse to replace the name, it was only looked at first.
+    """
 
     name: str
     fresh: bool
+    weak: bool = False
+
+
+class _Take(Enum):
+    """What came of giving a partial a name."""
+
+    TAKEN = "the name is another file's"
+    SURE = "done; nothing can have been replaced"
+    WEAK = "done; the name was free when it was looked at"
 
 
 def publish(partial: Partial, names: Iterator[str], sha256: Digest) -> Published:
@@ -52,10 +65,11 @@ def publish(partial: Partial, names: Iterator[str], sha256: Digest) -> Published
         for name in names:
             if not partial.is_ours():
                 raise NotWritable(f"{partial.name}: another program moved the partial or linked to it")
-            if _take_name(partial.place, partial.name, name):
+            take = _take_name(partial.place, partial.name, name)
+            if take is not _Take.TAKEN:
                 partial.place.sync()
                 partial.clear()
-                return Published(name, fresh=True)
+                return Published(name, fresh=True, weak=take is _Take.WEAK)
             if holds(partial.place, name, size=size, digest=sha256):
                 partial.clear()
                 return Published(name, fresh=False)
@@ -138,23 +152,24 @@ def set_aside(partial: Partial, name: str, sha256: Digest) -> str:
     with disk_errors(aside):
         sync(partial.fd)
         with _closed(partial):
-            if partial.is_ours() and _take_name(partial.place, partial.name, aside):
-                partial.place.sync()  # else the same bytes were set aside before
+            if partial.is_ours():
+                _take_name(partial.place, partial.name, aside)  # taken: by the same bytes, set aside before
+                partial.place.sync()
             partial.clear()
     return aside
 
 
-def _take_name(place: Place, part: str, name: str) -> bool:
+def _take_name(place: Place, part: str, name: str) -> _Take:
     """Give the partial a name if that is free, without ever replacing a file."""
     try:
-        if not place.link(part, name):
-            _rename_free(place, part, name)
+        if place.link(part, name):
+            return _Take.SURE
+        return _rename_free(place, part, name)
     except FileExistsError:
-        return False
-    return True
+        return _Take.TAKEN
 
 
-def _rename_free(place: Place, part: str, name: str) -> None:
+def _rename_free(place: Place, part: str, name: str) -> _Take:
     """Rename to a free name where there are no hard links (exFAT, some network drives).
 
     Windows refuses by itself to rename onto a name that is taken, Linux when asked. Where neither can be had,
@@ -162,10 +177,13 @@ def _rename_free(place: Place, part: str, name: str) -> None:
     """
     if sys.platform == "win32":  # pragma: no cover
         patiently(lambda: (place.folder / part).rename(place.folder / name))
-    elif not _rename_noreplace(place, part, name):
-        if place.stat(name) is not None:
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name)
-        place.rename(part, name)
+        return _Take.SURE
+    if _rename_noreplace(place, part, name):
+        return _Take.SURE
+    if place.stat(name) is not None:
+        return _Take.TAKEN
+    place.rename(part, name)
+    return _Take.WEAK
 
 
 def _rename_noreplace(place: Place, part: str, name: str) -> bool:
