@@ -4,9 +4,8 @@
     ink.safetensors.1f2e3d4c.cwjournal    see `journal`
 
 A mark is believed only after its bytes have been read and hashed again, which resuming does anyway.
-Each process writes a partial of its own name. One that is left over is adopted only by a process that
-gets its lock, on a file system where locks are seen to work, and only while the file has no other name:
-otherwise it might be somebody's finished model. Elsewhere a fresh partial is begun.
+One that is left over is adopted only by who can claim it (see `claim`), and only while the file has no other
+name: otherwise it might be somebody's finished model. Elsewhere a fresh partial is begun.
 """
 
 from __future__ import annotations
@@ -14,21 +13,16 @@ from __future__ import annotations
 import logging
 import os
 import re
-import secrets
-import stat
 import sys
 import threading
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import Final
 
 from ..decode import DecodeError
+from .claim import claim, journal_name, lock, part_name, parts_of
 from .journal import JOURNAL_LIMIT, Identity, Journal, Mark, parse_journal
 from .place import Place, reserve, sync
-
-if sys.platform != "win32":
-    import fcntl
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -49,7 +43,7 @@ class Partial:
             OSError: the folder cannot be written.
         """
         best: Partial | None = None
-        for name in _parts_of(place, target):
+        for name in parts_of(place, target):
             found = _adopt(place, name, identity)
             if found is None:
                 continue
@@ -63,10 +57,10 @@ class Partial:
     @classmethod
     def _create(cls, place: Place, target: str, identity: Identity) -> Partial:
         while True:
-            name = _part_name(target)
+            name = part_name(target)
             fd = place.create(name)
             partial = cls(place, name, fd, Journal(identity=identity))
-            if _lock(fd) and partial.is_ours():
+            if lock(fd) and partial.is_ours():
                 return partial
             os.close(fd)  # a sweeping process was quicker between the two calls and took the file away
 
@@ -136,7 +130,7 @@ class Partial:
 
     def restart(self) -> None:
         """Forget every byte: the file is another one now."""
-        self.place.unlink(_journal_name(self.name))
+        self.place.unlink(journal_name(self.name))
         os.ftruncate(self._fd, 0)
         self.journal = Journal(identity=self.journal.identity)
 
@@ -148,7 +142,7 @@ class Partial:
         """Sync the bytes, then write down that they can be trusted up to the last mark."""
         self.journal = replace(self.journal, marks=marks)
         sync(self._fd)
-        self.place.write_whole(_journal_name(self.name), self.journal.to_bytes(), lasting=True)
+        self.place.write_whole(journal_name(self.name), self.journal.to_bytes(), lasting=True)
 
     def is_ours(self) -> bool:
         """Whether the name still belongs to the file we write, and to no other name."""
@@ -172,8 +166,8 @@ class Partial:
         """Take the partial and its journal away."""
         self.detach()
         try:
-            self.place.unlink(_journal_name(self.name))
-            self.place.unlink(f"{_journal_name(self.name)}.new")
+            self.place.unlink(journal_name(self.name))
+            self.place.unlink(f"{journal_name(self.name)}.new")
             self.place.unlink(self.name)
         finally:
             self._close()
@@ -205,19 +199,8 @@ class Partial:
 
 def kept_bytes(place: Place, target: str, identity: Identity) -> int:
     """Bytes of that file which already lie in a partial here; nothing is changed."""
-    journals = (_read_journal(place, name) for name in _parts_of(place, target))
+    journals = (_read_journal(place, name) for name in parts_of(place, target))
     return max((j.done for j in journals if j and j.identity == identity), default=0)
-
-
-def held_room(folder: Path, target: str) -> int:
-    """Bytes of the disk that a partial of a file has for itself here, those set aside included."""
-    pattern = _pattern(target)
-    room = 0
-    with suppress(OSError):
-        for path in folder.iterdir():
-            if pattern.fullmatch(path.name):
-                room = max(room, getattr(path.lstat(), "st_blocks", 0) * 512)
-    return room
 
 
 def sweep(place: Place, target: str, identity: Identity) -> None:
@@ -226,7 +209,7 @@ def sweep(place: Place, target: str, identity: Identity) -> None:
     A power cut may take back the removal of a journal and not that of its partial. What cannot be removed
     now, since another program holds it open, is removed by a later run.
     """
-    for name in _parts_of(place, target):
+    for name in parts_of(place, target):
         found = _adopt(place, name, identity)
         if found is not None:
             found.clear()
@@ -239,27 +222,10 @@ def sweep(place: Place, target: str, identity: Identity) -> None:
                 place.unlink(name)
 
 
-def _part_name(target: str) -> str:
-    return f"{target}.{secrets.token_hex(4)}.cwpart"
-
-
-def _journal_name(part: str) -> str:
-    return f"{part.removesuffix('.cwpart')}.cwjournal"
-
-
-def _parts_of(place: Place, target: str) -> list[str]:
-    pattern = _pattern(target)
-    return [name for name in place.names() if pattern.fullmatch(name)]
-
-
-def _pattern(target: str) -> re.Pattern[str]:
-    return re.compile(re.escape(target) + r"\.[0-9a-f]{8}\.cwpart")
-
-
 def _read_journal(place: Place, part: str) -> Journal | None:
     """A partial's journal; None if there is none that can be read."""
     try:
-        data = place.read_whole(_journal_name(part), limit=JOURNAL_LIMIT + 1)
+        data = place.read_whole(journal_name(part), limit=JOURNAL_LIMIT + 1)
         return parse_journal(data) if data is not None else None
     except (DecodeError, OSError):
         return None
@@ -267,7 +233,7 @@ def _read_journal(place: Place, part: str) -> Journal | None:
 
 def _adopt(place: Place, name: str, identity: Identity) -> Partial | None:
     """Take over a leftover partial of the same file; clear it away if nobody can ever use it."""
-    claimed = _claim(place, name)
+    claimed = claim(place, name)
     if claimed is None:
         return None
     name, fd = claimed
@@ -281,56 +247,3 @@ def _adopt(place: Place, name: str, identity: Identity) -> Partial | None:
         return None
     partial.trim(0 if partial.size() < journal.done else journal.done)
     return partial
-
-
-def _claim(place: Place, name: str) -> tuple[str, int] | None:
-    """Open a leftover partial so that no other process can; None if one has it."""
-    try:
-        found = place.stat(name)
-        if found is None or not stat.S_ISREG(found.st_mode):
-            return None
-        if sys.platform == "win32":  # pragma: no cover - an open file cannot be renamed there
-            fresh = _part_name(re.sub(r"\.[0-9a-f]{8}\.cwpart\Z", "", name))
-            (place.folder / name).rename(place.folder / fresh)  # at once or not: who writes it holds it
-            with suppress(OSError):
-                place.rename(_journal_name(name), _journal_name(fresh))
-            return fresh, place.open(fresh, os.O_RDWR)
-        fd = place.open(name, os.O_RDWR)
-    except OSError:
-        return None
-    if _lock(fd) and _locks_work(place, name):
-        return name, fd
-    os.close(fd)
-    return None
-
-
-def _lock(fd: int) -> bool:
-    """Lock a partial for as long as it is open; the system frees it when the process dies."""
-    if sys.platform == "win32":  # pragma: no cover
-        return True
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:  # no locks on this file system: nobody will adopt the partial
-        return True
-    return True
-
-
-def _locks_work(place: Place, name: str) -> bool:
-    """Whether a second lock on a locked file is refused here, as it is not on some network drives."""
-    if sys.platform == "win32":  # pragma: no cover
-        return True
-    try:
-        second = place.open(name, os.O_RDWR)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(second, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    finally:
-        os.close(second)
-    return False

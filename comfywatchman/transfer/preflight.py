@@ -11,9 +11,10 @@ from ..digest import match_digests
 from ..errors import NoSpace, NotWritable, Refused, WatchmanError
 from ..names import fold
 from ..plan import Transfer
+from .claim import held_room
 from .journal import Identity
 from .limits import Limits
-from .partial import Partial, held_room, kept_bytes
+from .partial import Partial, kept_bytes
 from .place import Place, disk_errors
 
 

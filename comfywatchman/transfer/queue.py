@@ -19,6 +19,7 @@ from typing import Self
 
 from ..errors import Interrupted, UnsafePath
 from ..plan import Transfer
+from .claim import held_room
 from .crew import Crew
 from .entry import OPEN, Entry, failure, host_of, make_id
 from .events import Authorize, Listener, Listeners, Outcome, State
@@ -26,7 +27,6 @@ from .guard import Guard
 from .http import Client
 from .limits import Limits
 from .owner import find_self
-from .partial import held_room
 from .preflight import Problem, preflight
 from .shared import Shared, clear_partials, device_of
 from .store import PATIENCE, Ids, Store, open_base

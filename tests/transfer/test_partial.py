@@ -24,10 +24,11 @@ from transfer.models import NAME, QUICK, safetensors, sha256, source
 from comfywatchman.decode import DecodeError
 from comfywatchman.errors import NoSpace, NotWritable, Refused, UnsafePath
 from comfywatchman.hasher import Hasher
+from comfywatchman.transfer.claim import held_room
 from comfywatchman.transfer.front import Damaged, Front
 from comfywatchman.transfer.journal import Identity, Journal, parse_journal
 from comfywatchman.transfer.limits import Limits
-from comfywatchman.transfer.partial import Partial, held_room, kept_bytes, sweep
+from comfywatchman.transfer.partial import Partial, kept_bytes, sweep
 from comfywatchman.transfer.place import Place, disk_error
 
 DATA = safetensors(50_000)
@@ -118,6 +119,30 @@ def test_locks_that_do_nothing(place: Place, monkeypatch: pytest.MonkeyPatch) ->
     assert partial.name != name
     partial.remove()
     assert name in names(place)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="locks of POSIX")
+@pytest.mark.parametrize(
+    ("locks", "days", "stays"),
+    [(False, 15, False), (False, 13, True), (True, 15, True)],
+    ids=["old", "young", "control: with locks it is somebody's"],
+)
+def test_abandoned_where_locks_do_nothing(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, locks: bool, days: int, stays: bool
+) -> None:
+    """Where nothing can be taken over, what nobody has written for two weeks is removed, of whatever file."""
+    held = Partial.begin(place, NAME, OTHER)
+    held.write(0, DATA)
+    held.checkpoint(((len(DATA), sha256(DATA).hex),))
+    long_ago = time.time() - days * 24 * 3600
+    os.utime(tmp_path / held.name, (long_ago, long_ago))
+    if not locks:
+        monkeypatch.setattr(fcntl, "flock", lambda *_: None)
+    sweep(place, NAME, ONE)
+    journal = held.name.replace("cwpart", "cwjournal")
+    assert names(place) == ([journal, held.name] if stays else [])
+    assert held.is_ours() is stays  # so that who does write it, after all, does not publish it
+    held.remove()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="locks of POSIX")

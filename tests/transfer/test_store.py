@@ -26,6 +26,7 @@ from comfywatchman import errors
 from comfywatchman.errors import WatchmanError
 from comfywatchman.plan import Consent, Transfer
 from comfywatchman.transfer.bandwidth import Bucket
+from comfywatchman.transfer.claim import held_room
 from comfywatchman.transfer.entry import (
     failure,
     make_id,
@@ -37,7 +38,7 @@ from comfywatchman.transfer.entry import (
 from comfywatchman.transfer.events import Listeners, Outcome, Progress, State, Verification
 from comfywatchman.transfer.journal import Identity
 from comfywatchman.transfer.owner import LEASE, STUCK, Owner, find_self, is_alive, parse_owner
-from comfywatchman.transfer.partial import Partial, held_room
+from comfywatchman.transfer.partial import Partial
 from comfywatchman.transfer.place import Place
 from comfywatchman.transfer.queue import Queue
 from comfywatchman.transfer.store import FILE_NAME, HISTORY, Store, open_base
