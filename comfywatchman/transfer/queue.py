@@ -28,8 +28,9 @@ from .http import Client
 from .limits import Limits
 from .owner import find_self
 from .preflight import Problem, preflight
+from .rows import PATIENCE, Ids, open_base
 from .shared import Shared, clear_partials, device_of
-from .store import PATIENCE, Ids, Store, open_base
+from .store import Store
 
 __all__ = ["Guard", "Limits", "Problem", "Queue", "preflight", "run"]
 

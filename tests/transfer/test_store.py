@@ -41,7 +41,8 @@ from comfywatchman.transfer.owner import LEASE, STUCK, Owner, find_self, is_aliv
 from comfywatchman.transfer.partial import Partial
 from comfywatchman.transfer.place import Place
 from comfywatchman.transfer.queue import Queue
-from comfywatchman.transfer.store import FILE_NAME, HISTORY, Store, open_base
+from comfywatchman.transfer.rows import FILE_NAME, open_base
+from comfywatchman.transfer.store import HISTORY, Store
 from comfywatchman.workflow.references import Reference
 
 DATA = safetensors(300_000)
