@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from transfer.models import NAME, QUICK, safetensors, sha256, source
 
 from comfywatchman.decode import DecodeError
-from comfywatchman.errors import NoSpace, NotWritable, Refused, UnsafePath
+from comfywatchman.errors import Interrupted, NoSpace, NotWritable, Refused, UnsafePath
 from comfywatchman.hasher import Hasher
 from comfywatchman.transfer.claim import held_room
 from comfywatchman.transfer.front import Damaged, Front
@@ -259,6 +259,48 @@ def test_journal_of_noise(data: bytes) -> None:
     """Law: no bytes do more than be refused."""
     with pytest.raises(DecodeError):
         parse_journal(data)
+
+
+def test_what_cannot_be_cleared(
+    place: Place, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A partial of no more use that cannot be removed stands in no one's way, and goes with a later run."""
+
+    def unlink(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "held")
+
+    name = leave(place, 10_000)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "unlink", unlink)
+        sweep(place, NAME, ONE)
+    assert f"{name} cannot be removed now" in caplog.text
+    assert name in names(place)
+    sweep(place, NAME, ONE)
+    assert names(place) == []
+
+
+def test_a_journal_that_is_held(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While another program holds the journal, hashing goes on, and the next one says it all."""
+    tries: list[str] = []
+    real = os.replace
+
+    def replace(*args: Any, **named: Any) -> None:
+        tries.append(args[0])
+        if len(tries) <= 10:
+            raise OSError(errno.EBUSY, "held")
+        real(*args, **named)
+
+    monkeypatch.setattr(os, "replace", replace)
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    partial = Partial.begin(place, NAME, ONE)
+    partial.write(0, DATA)
+    front = Front(partial, Hasher({"sha256"}), QUICK)
+    front.grow(0, len(DATA))
+    assert front.finish().sha256() == sha256(DATA)
+    front.stop()
+    partial.release()
+    assert len(tries) > 10
+    assert kept_bytes(place, NAME, ONE) == len(DATA)
 
 
 # ── room set aside ──
@@ -508,10 +550,11 @@ def test_create_follows_no_link(place: Place, tmp_path: Path) -> None:
         ("EACCES", NotWritable),
         ("EROFS", NotWritable),
         ("EIO", NotWritable),
+        ("EBUSY", Interrupted),
     ],
 )
 def test_disk_errors(number: str, kind: type[Exception]) -> None:
-    """Full is one thing, forbidden or broken another; both name the place."""
+    """Full is one thing, forbidden or broken another, held by others a third; all name the place."""
     code = getattr(errno, number)
     fault = disk_error(OSError(code, os.strerror(code)), "/models/x")
     assert type(fault) is kind
