@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, assert_never
 
+from ..catalog import Verification
 from ..plan import Consent, Open, Plan, Transfer
 from ..resolution import Ambiguous, Resolution
-from ..transfer.events import Outcome, State, Verification
+from ..transfer.events import Outcome, State
 from ..workflow.references import Reference
 from .consent import Decision, pick_keys
 from .tables import format_size
@@ -41,6 +42,8 @@ def _render_outcome(outcome: Outcome) -> Iterator[str]:
         case State.VERIFIED:
             words = _VERIFIED[outcome.verification].format(hub=hub_title(outcome.transfer.source.hub))
             yield f"✓ {where}  {format_size(outcome.size)}, {words}"
+            if outcome.weak_publish:
+                yield "  this disk cannot refuse to replace a file: one made at the same moment would be lost"
             if outcome.path != outcome.transfer.path:
                 taken = one_line(outcome.transfer.path)
                 yield f"  {taken} is taken by other content; choose the new name in the node"

@@ -17,6 +17,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Final
 
+from ..catalog import Verification
 from ..digest import Algorithm, Digest, match_digests
 from ..errors import DigestMismatch, Interrupted, NotAModel, Refused, SizeMismatch, WatchmanError
 from ..hasher import Hasher
@@ -24,7 +25,7 @@ from ..header import HEAD, check_promise, check_structure
 from ..names import safe_path
 from ..plan import Transfer
 from .ask import Ask, Changed, NoRanges
-from .events import Outcome, Progress, State, Verification
+from .events import Outcome, Progress, State
 from .front import Damaged, Front
 from .http import Body, Client
 from .journal import Identity
@@ -90,6 +91,11 @@ class Delivery:
                 self._begin(place)
             hasher = self._receive()
             return self._deliver(place, hasher)
+
+    @property
+    def line(self) -> int:
+        """By what a client knows the connections that bring this file."""
+        return id(self)
 
     def close(self) -> None:
         """Stop; keep what can be resumed."""
@@ -171,6 +177,8 @@ class Delivery:
                 raise Changed
             if at == 0:
                 self._meet(body)
+            if self.size is not None and self.size >= self._limits.reserve_from:
+                self._partial.reserve(self.size)
             in_lanes = not body.whole and ask.stop != self.size
             self._pieced |= (at > 0 or in_lanes) and self._partial.journal.validator is None
             if in_lanes:
@@ -216,6 +224,7 @@ class Delivery:
             validator=journal.validator,
             modified=journal.modified,
             known=self._is_known(),
+            line=self.line,
         )
 
     def _meet(self, body: Body) -> None:
@@ -259,7 +268,8 @@ class Delivery:
         self._forget()
         sweep(place, self._name, self._identity)
         state = State.VERIFIED if published.fresh else State.SKIPPED
-        return self._outcome(state, published.name, verification, hasher.digests())
+        outcome = self._outcome(state, published.name, verification, hasher.digests())
+        return replace(outcome, weak_publish=published.weak)
 
     def _verify(self, partial: Partial, digests: tuple[Digest, ...]) -> Verification:
         """What the bytes agree with.

@@ -19,16 +19,18 @@ from typing import Self
 
 from ..errors import Interrupted, UnsafePath
 from ..plan import Transfer
+from .claim import held_room
 from .crew import Crew
 from .entry import OPEN, Entry, failure, host_of, make_id
-from .events import Authorize, Listener, Listeners, Outcome, State
+from .events import Authorize, Listener, Listeners, OnEnd, Outcome, State
 from .guard import Guard
 from .http import Client
 from .limits import Limits
 from .owner import find_self
 from .preflight import Problem, preflight
+from .rows import PATIENCE, Ids, open_base
 from .shared import Shared, clear_partials, device_of
-from .store import PATIENCE, Ids, Store, open_base
+from .store import Store
 
 __all__ = ["Guard", "Limits", "Problem", "Queue", "preflight", "run"]
 
@@ -85,7 +87,9 @@ class Queue:
         for entry in self._store.expected():
             device = device_of(entry.transfer.root)
             if entry.id not in besides and device is not None:
-                needs[device] += max(0, (entry.transfer.source.size or 0) - entry.done)
+                target = Path(entry.transfer.root, entry.transfer.path)
+                set_aside = held_room(target.parent, target.name)  # and so no longer among what is free
+                needs[device] += max(0, (entry.transfer.source.size or 0) - max(entry.done, set_aside))
         return needs
 
     # ── what a person does to it ──
@@ -142,12 +146,14 @@ class Queue:
         limits: Limits | None = None,
         guard: Guard | None = None,
         priority: int = 0,
+        on_end: OnEnd | None = None,
     ) -> list[Outcome]:
         """Bring these and no others; one outcome each, in the same order.
 
         `authorize` gives the headers for just that URL; it and `listener` are called from several threads,
         the listener by one at a time. `stop` ends the run soon and leaves the rest queued; so does
-        KeyboardInterrupt, which is raised again.
+        KeyboardInterrupt, which is raised again. `on_end` gets each outcome that this run brings about, once,
+        before it is written down, and may add to it.
 
         Raises:
             UnsafePath: a path is none for below a root.
@@ -161,6 +167,7 @@ class Queue:
             only=True,
             roots=self._roots,
             tell=tell,
+            on_end=on_end,
         )
         self._carry_out(shared, authorize=authorize, tell=tell, stop=stop, limits=limits, guard=guard)
         outcomes = shared.outcomes()
@@ -174,10 +181,12 @@ class Queue:
         limits: Limits | None = None,
         guard: Guard | None = None,
         lingers: bool = False,
+        on_end: OnEnd | None = None,
     ) -> None:
         """Bring everything that is queued; with `lingers` also what comes later, until `stop` is set.
 
-        The file's word is not believed: entries go only to `roots`, and past the guard.
+        The file's word is not believed: entries go only to `roots`, and past the guard. `on_end` is as for
+        `fetch`.
         """
         shared = Shared(
             self._store.renamed(find_self()),
@@ -186,6 +195,7 @@ class Queue:
             roots=self._roots,
             tell=self._listeners,
             lingers=lingers,
+            on_end=on_end,
         )
         self._carry_out(
             shared, authorize=authorize, tell=self._listeners, stop=stop, limits=limits, guard=guard

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,8 @@ from cli_desk import LORA, OTHER_LORA, VAE, Desk, lines_with
 from fakehub import faults
 
 from comfywatchman.demo.shelf import Blob
+from comfywatchman.library.index import Index
+from comfywatchman.library.scan import list_file
 
 HF = "https://huggingface.co"
 SHA = Blob.of(LORA).sha256
@@ -66,6 +71,22 @@ def test_fetch(desk: Desk) -> None:
         ("lamp.safetensors", "verified", "digest"),
     ]
     assert desk.hub.log.counts()["delivery.bytes"] == 2
+
+
+def test_weak_publish(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that cannot refuse to replace a file is told, in words and in JSON."""
+
+    def no_link(*_: object, **__: object) -> None:
+        raise OSError(errno.EPERM, "no links here")
+
+    monkeypatch.setattr(os, "link", no_link)
+    monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: object())
+    flow = stock(desk)
+    assert "cannot refuse to replace" in desk.run("fetch", flow).out
+    for path in desk.files():
+        (desk.models / path).unlink()
+    ran = desk.json("fetch", flow)
+    assert {t["weak_publish"] for t in ran.document["transfers"]} == {True}
 
 
 def test_fetch_again(desk: Desk) -> None:
@@ -528,3 +549,29 @@ def test_saved_plan_whose_file_is_gone(desk: Desk) -> None:
     ran = desk.json("fetch", "plan.json")
     assert (ran.status, [o["state"] for o in ran.document["unresolved"]]) == (3, ["missing"])
     assert "no longer" in ran.document["unresolved"][0]["reason"]
+
+
+def test_sidecar_and_index(desk: Desk) -> None:
+    """A fetched file has CivitAI's record beside it, and a name alone no longer stands for it."""
+    flow = stock(desk)
+    assert desk.json("fetch", flow).status == 0
+    assert [record["id"] for record in desk.sidecars().values()] == [desk.hub.shelf.models[0].versions[0].id]
+    (workflow,) = desk.json("inspect", flow).document["workflows"]
+    resolution = workflow["references"][0]["resolution"]
+    assert (resolution["placement"], resolution["evidence"]) == ("exact", "digest")
+    (desk.models / "loras/style/ink.safetensors").write_bytes(OTHER_LORA)
+    assert desk.run("inspect", flow).status == 0  # nobody has looked inside
+    with Index(desk.home) as index:
+        index.hashed(list_file(str(desk.models / "loras"), "loras", "style/ink.safetensors"))
+    ran = desk.json("inspect", flow)
+    assert ran.status == 3
+    (workflow,) = ran.document["workflows"]
+    assert {stranger["file"]["path"] for stranger in workflow["strangers"]} == {"style/ink.safetensors"}
+    assert "loras/style/ink.safetensors is here but another file" in desk.run("inspect", flow).out
+
+
+def test_no_sidecars(desk: Desk) -> None:
+    """None is written for who wants none."""
+    desk.run("settings", "set", "sidecars", "none")
+    assert desk.json("fetch", stock(desk)).status == 0
+    assert desk.sidecars() == {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -63,6 +64,14 @@ class HubContract:
         assert file.digest("sha256") == Digest.sha256(stand.sha256)
         assert file.hub == stand.hub().name
         assert stand.hub().owns(file.url)
+
+    def test_record(self, stand: Stand) -> None:
+        """The record of a file's release is CivitAI's, with its id, or there is none that programs keep."""
+        hub = stand.hub()
+        file = hub.open(stand.link)[0]
+        record = hub.record(file)
+        assert isinstance(record, dict) if hub.name == "civitai" else record is None
+        assert hub.record(replace(file, page=None, url="https://example.com/m.safetensors")) is None
 
     @pytest.mark.parametrize("kind", ["absent", "foreign"])
     def test_open_absent(self, stand: Stand, kind: str) -> None:
@@ -200,6 +209,19 @@ class HubContract:
         )
 
         assert [type(a).__mro__[1] for a in answers] == [HubUnavailable] * 9
+
+    def test_offline(self, stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A machine without network says so, in words, and soon."""
+
+        def lookup(*_: object, **__: object) -> None:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+        monkeypatch.setattr(socket, "getaddrinfo", lookup)
+        hub = stand.make("http://hub.example", None, None)
+        (answer,) = hub.find([reference("m.safetensors", url=stand.url)])
+
+        assert isinstance(answer, HubUnavailable)
+        assert answer.message == "hub.example: this name could not be looked up; is this machine online?"
 
     def test_hub_breaks_off(self, stand: Stand) -> None:
         """A hub found out of reach is not tried for each of the remaining references."""
