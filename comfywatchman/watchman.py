@@ -37,7 +37,7 @@ from .errors import (
 from .hubs.base import Fetched, Hub, SearchQuery
 from .inquiry import Case, KnownModels, inquire
 from .library.examination import examine_file
-from .library.index import LocalIndex
+from .library.matching import LocalNames
 from .library.roots import Roots
 from .library.scan import scan_roots
 from .names import printable
@@ -238,11 +238,11 @@ class Watchman:
             raise NoComfyUI("this needs a ComfyUI or a models folder, and none was given")
         return self._given_roots
 
-    def _index(self) -> LocalIndex:
+    def _index(self) -> LocalNames:
         listing = scan_roots(self._roots)
         for place in dict.fromkeys(listing.unread):
             _log.warning("%s: not looked through: %s", printable(place.path), place.reason)
-        return LocalIndex(listing.files)
+        return LocalNames(listing.files)
 
     def _read(self, path: Path) -> Report:
         """What one workflow names; a file that cannot be read makes a report of its error."""

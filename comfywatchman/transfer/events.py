@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from ..catalog import Json
+from ..catalog import Json, Verification
 from ..digest import Digest
 from ..errors import WatchmanError
 from ..plan import Transfer
@@ -27,15 +27,6 @@ class State(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
     SKIPPED = "skipped"  # same content was already there
-
-
-class Verification(StrEnum):
-    """What a finished file was checked against."""
-
-    DIGEST = "digest"  # equals the digest the hub publishes
-    SIZE = "size"  # size equals the hub's record and the structure fits the file exactly
-    STRUCTURE = "structure"  # the structure fits the file exactly
-    NONE = "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,7 @@ from transfer.models import LANES, NAME, QUICK, guard_for, no_token, safetensors
 from transfer.queueprocess import command, write_job
 
 from comfywatchman import errors
+from comfywatchman.catalog import Verification
 from comfywatchman.errors import WatchmanError
 from comfywatchman.plan import Consent, Transfer
 from comfywatchman.transfer.bandwidth import Bucket
@@ -32,7 +33,7 @@ from comfywatchman.transfer.entry import (
     write_end,
     write_transfer,
 )
-from comfywatchman.transfer.events import Listeners, Outcome, Progress, State, Verification
+from comfywatchman.transfer.events import Listeners, Outcome, Progress, State
 from comfywatchman.transfer.owner import LEASE, STUCK, Owner, find_self, is_alive, parse_owner
 from comfywatchman.transfer.queue import Queue
 from comfywatchman.transfer.store import FILE_NAME, HISTORY, Store, open_base
