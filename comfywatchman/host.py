@@ -70,6 +70,23 @@ def send(event: str, data: Mapping[str, Json]) -> None:
     server.send_sync(event, dict(data))
 
 
+def show_text(text: str, node_id: str) -> None:
+    """Show a line of text on a node; from any thread."""
+    server = importlib.import_module("server").PromptServer.instance
+    server.send_progress_text(text, node_id)
+
+
+def list_names(folder: str) -> list[str]:
+    """The names of a folder's files as ComfyUI lists them; none where it has no such folder."""
+    paths = _folder_paths()
+    return list(paths.get_filename_list(folder)) if folder in paths.folder_names_and_paths else []
+
+
+def list_directories(folder: str) -> list[str]:
+    """The directories that serve a folder, as ComfyUI's loaders want them."""
+    return list(_folder_paths().get_folder_paths(folder))
+
+
 def server_routes() -> Any:
     """ComfyUI's `aiohttp.web.RouteTableDef`: what is added before it starts to serve is served."""
     return importlib.import_module("server").PromptServer.instance.routes

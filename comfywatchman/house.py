@@ -29,6 +29,8 @@ from .workflow.loaders import Loaders, load_loaders
 if TYPE_CHECKING:
     from .hubs.base import Hub
     from .hubs.known import Known
+    from .library.index import Index
+    from .obtaining import Obtainer
     from .transfer.limits import Limits
     from .watchman import Watchman
 
@@ -63,6 +65,7 @@ class House:
         self._hubs: tuple[Hub, ...] | None = () if offline else None
         self._loaders: Loaders | None = None
         self._known: Known | None = None
+        self._index: Index | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -132,6 +135,28 @@ class House:
             data=self.home,
             loaders=self._know_loaders(settings) if roots else None,
         )
+
+    def obtainer(self) -> Obtainer:
+        """What nodes find and bring model files with.
+
+        Raises:
+            NoComfyUI, InvalidSettings: as for `watchman`.
+        """
+        from .obtaining import Obtainer
+
+        watchman = self.watchman()
+        return Obtainer(
+            watchman, roots=watchman.roots, index=self.index(), pickles=self.settings().node_pickles
+        )
+
+    def index(self) -> Index:
+        """What is known of the files here."""
+        from .library.index import Index
+
+        with self._lock:
+            if self._index is None:
+                self._index = self._opened.enter_context(Index(self.home))
+            return self._index
 
     def _open_known(self, roots: Roots | None) -> Known:
         from .hubs.known import Known, Places, find_places

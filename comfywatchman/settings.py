@@ -201,6 +201,10 @@ class Settings:
     bandwidth: int | None = field(
         default=None, metadata=_key(_optional(_BYTES), "the most bytes a second over all transfers")
     )
+    node_pickles: bool = field(
+        default=False,
+        metadata=_key(_FLAG, "let nodes fetch and load pickle formats (.ckpt .pt .pth .bin)", guard=True),
+    )
     nsfw: bool = field(default=False, metadata=_key(_FLAG, "show adult models in search"))
     cache_hours: int = field(
         default=720, metadata=_key(_count(0, 8760), "the longest that a hub's answer is remembered")

@@ -154,7 +154,7 @@ class Watchman:
         Raises:
             IndexTooNew, IndexLocked: the queue's file cannot be used.
         """
-        roots = tuple(str(root.path) for root in self._roots)
+        roots = tuple(str(root.path) for root in self.roots)
         with Queue(self._data, roots=roots) as queue:
             doomed = {
                 id(transfer): problem.error
@@ -233,13 +233,18 @@ class Watchman:
         )
 
     @property
-    def _roots(self) -> Roots:
+    def roots(self) -> Roots:
+        """The model folders.
+
+        Raises:
+            NoComfyUI: there are none.
+        """
         if self._given_roots is None:
             raise NoComfyUI("this needs a ComfyUI or a models folder, and none was given")
         return self._given_roots
 
     def _index(self) -> LocalNames:
-        listing = scan_roots(self._roots)
+        listing = scan_roots(self.roots)
         for place in dict.fromkeys(listing.unread):
             _log.warning("%s: not looked through: %s", printable(place.path), place.reason)
         return LocalNames(listing.files)
@@ -293,12 +298,12 @@ class Watchman:
         return {}
 
     def _target(self, folder: str) -> str:
-        return str(self._roots.target(folder))
+        return str(self.roots.target(folder))
 
     def _root_again(self, folder: str, root: str) -> str:
         """The root a saved plan names, if it still serves that folder; else where new files go."""
         target = self._target(folder)  # first, as it refuses folders that nothing is written into
-        known = (str(place.path) for place in self._roots.roots(folder) if not place.output)
+        known = (str(place.path) for place in self.roots.roots(folder) if not place.output)
         return root if root in known else target
 
 
