@@ -181,7 +181,7 @@ def _fetching(transfer: Transfer) -> str:
         case Consent.AUTOMATIC:
             return "fetch"
         case Consent.PLAN:
-            return "fetch --yes"
+            return "ask first"
         case Consent.FILE:
             return "decide"
         case Consent.REFUSED:
