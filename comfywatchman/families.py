@@ -43,30 +43,30 @@ class Family(StrEnum):
     ANIMA = "Anima"
 
 
-# The first pattern that fits the start of a name in small letters, its gaps and dashes taken out, decides.
+# The first pattern that fits the start of a name decides; the name is in small letters, its signs are gaps.
 _WORDS: Final = tuple(
     (re.compile(pattern), family)
     for pattern, family in (
-        (r"pony(diffusion)?v7", Family.AURAFLOW),
+        (r"pony( diffusion)? v7\b", Family.AURAFLOW),
         (r"auraflow", Family.AURAFLOW),
-        (r"sdxl|stablediffusionxl|pony|illustrious|noobai", Family.SDXL),
-        (r"(sd|stablediffusion)(v?1(?!\d)|1x)", Family.SD1),
-        (r"(sd|stablediffusion)(v?2(?!\d)|2x)", Family.SD2),
-        (r"(sd|stablediffusion)v?3(?!\d)", Family.SD3),
-        (r"stablecascade", Family.CASCADE),
-        (r"flux2", Family.FLUX2),
-        (r"flux1?(?!\d)", Family.FLUX),
+        (r"sdxl|stable diffusion xl\b|pony|illustrious|noobai", Family.SDXL),
+        (r"(sd|stable diffusion) ?v?1\b", Family.SD1),
+        (r"(sd|stable diffusion) ?v?2\b", Family.SD2),
+        (r"(sd|stable diffusion) ?v?3\b", Family.SD3),
+        (r"stable cascade\b", Family.CASCADE),
+        (r"flux ?2\b", Family.FLUX2),
+        (r"flux(1| 1)?\b(?! \d)", Family.FLUX),
         (r"pixart", Family.PIXART),
-        (r"hunyuan(dit|1)", Family.HUNYUAN_DIT),
-        (r"hunyuanvideo", Family.HUNYUAN_VIDEO),
-        (r"wan(video|21|22)", Family.WAN),
-        (r"ltxv|ltxvideo", Family.LTXV),
-        (r"mochi", Family.MOCHI),
+        (r"hunyuan (dit|1)\b", Family.HUNYUAN_DIT),
+        (r"hunyuan ?video", Family.HUNYUAN_VIDEO),
+        (r"wan ?(video|2 ?[12])\b", Family.WAN),
+        (r"ltxv|ltx video", Family.LTXV),
+        (r"mochi\b", Family.MOCHI),
         (r"cogvideox", Family.COGVIDEO),
-        (r"hidream(?!o1)", Family.HIDREAM),
+        (r"hidream\b(?! o1)", Family.HIDREAM),
         (r"lumina", Family.LUMINA),
-        (r"zimage", Family.Z_IMAGE),
-        (r"qwen(image)?(?!\d)", Family.QWEN),
+        (r"z ?image", Family.Z_IMAGE),
+        (r"qwen( ?image|\Z)", Family.QWEN),
         (r"anima\Z", Family.ANIMA),
     )
 )
@@ -116,7 +116,7 @@ def family_of(base_model: str) -> Family | None:
     >>> family_of("SD 1.5 LCM"), family_of("stable-diffusion-xl-v1-base/lora"), family_of("Krea 2")
     (<Family.SD1: 'SD 1.5'>, <Family.SDXL: 'SDXL'>, None)
     """
-    name = re.sub(r"[\W_]+", "", base_model.casefold())
+    name = re.sub(r"[\W_]+", " ", base_model.casefold()).strip()
     return next((family for pattern, family in _WORDS if pattern.match(name)), None)
 
 

@@ -377,7 +377,7 @@ def _link_of(origin: Origin) -> HubLink | None:
                 version_id=_number(origin.version_id),
                 file_id=_number(origin.file_id),
             )
-        if origin.hub == "huggingface" and origin.model_id:
+        if origin.hub == "huggingface" and origin.model_id and "/" in origin.model_id:
             return HuggingFaceLink(
                 repo=origin.model_id, revision=origin.version_id or "main", path=origin.file_id
             )

@@ -16,13 +16,14 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, unquote
 
-from .air import CivitaiLink, HubLink, HuggingFaceLink, parse_thing
+from .air import CivitaiLink, HubLink, HuggingFaceLink
 from .catalog import base_name
 from .digest import Digest, parse_digest
 from .errors import InvalidAir, InvalidDigest, InvalidPin
 from .names import fold, printable
 
 _CIVITAI: Final = re.compile(r"civitai:(\d{1,10})?(?:@(\d{1,10}))?(?:\+(\d{1,10}))?", re.ASCII)
+_REPOSITORY: Final = re.compile(r"hf:([^/@]+/[^/@]+)(?:@([^/]+))?(?:/(.+))?")
 _LONGEST: Final = 20_000
 
 
@@ -108,8 +109,9 @@ def _parse_link(text: str) -> HubLink:
         if found := _CIVITAI.fullmatch(text):
             model, version, file = (int(number) if number else None for number in found.groups())
             return CivitaiLink(model_id=model, version_id=version, file_id=file)
-        if text.startswith("hf:"):
-            return parse_thing(unquote(text))
+        if found := _REPOSITORY.fullmatch(text):
+            repo, revision, path = (unquote(part) if part else None for part in found.groups())
+            return HuggingFaceLink(repo=repo or "", revision=revision or "main", path=path)
     except InvalidAir as fault:
         raise InvalidPin(f"pinned: {fault.message}") from fault
     raise InvalidPin(f"pinned: expected an address, got {text[:80]!r}")
