@@ -158,7 +158,7 @@ class Obtainer:
             return self.summarize(obtained)
         link = question.pin.link if question.pin and question.pin.link else question.link
         if link is None:
-            raise _not_here(question)
+            raise _nowhere(question)
         files = self._watchman.describe(str(link)).files
         return summarize(Description(subject=thing, files=files[:1]))
 
@@ -250,7 +250,7 @@ class Obtainer:
         pin = question.pin
         link = pin.link if pin is not None and pin.link is not None else question.link
         if link is None:
-            raise _not_here(question)
+            raise _nowhere(question)
         try:
             plan = self._watchman.open([link], folder=question.folder)
         except NeedsNetwork as fault:
@@ -353,7 +353,11 @@ def _explained(fault: WatchmanError, hub: str) -> WatchmanError:
     return fault
 
 
-def _not_here(question: _Question) -> NotHere:
+def _nowhere(question: _Question) -> NotHere | Refused:
+    """Why it cannot even be asked for."""
+    if "://" in question.thing:
+        hint = "Nodes fetch from CivitAI and Hugging Face only; bring the file by hand and choose it by its name."
+        return Refused(f"{_shown(question.thing)} is on no hub", hint=hint)
     if question.pin is None:
         return NotHere(f"{_shown(question.thing)} is not in {question.folder}")
     return NotHere(

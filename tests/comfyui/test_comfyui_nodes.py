@@ -15,8 +15,10 @@ from fakehub.server import FakeHub
 from comfyui.installation import ComfyUI, Refused
 from comfyui.prompts import Nodes, load, node, patch, sample
 from comfyui.tinymodels import LORA_METADATA, tiny_lora_sd3, tiny_lora_sd15, tiny_sd3
+from tests.tools.make_node_names import NAMES, PREFIX, inputs_of, make_node_names
 
 ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = sorted((ROOT / "example_workflows").glob("*.json"))
 IDS = (
     "ComfyWatchmanCheckpointLoader",
     "ComfyWatchmanLoRALoader",
@@ -79,39 +81,40 @@ def cached(entry: Mapping[str, Any]) -> set[str]:
 
 
 def test_nodes_appear(comfyui: ComfyUI) -> None:
-    """Every node is there, in our category, with a tooltip on each input, its help and its words to translate."""
+    """Every node is there, in our category, with a tooltip on each input, and its help tells of each."""
     told = comfyui.object_info()
-    names = json.loads((ROOT / "locales/en/nodeDefs.json").read_text(encoding="utf-8"))
-    assert set(names) == set(IDS)
+    assert {name for name in told if name.startswith(PREFIX)} == set(IDS)
     for id_ in IDS:
-        assert told[id_]["category"] == "comfywatchman"
-        inputs = {**told[id_]["input"].get("required", {}), **told[id_]["input"].get("optional", {})}
-        assert all(options["tooltip"] for _, options in inputs.values()), id_
+        inputs = inputs_of(told[id_])
         page = (ROOT / "web/docs" / f"{id_}.md").read_text(encoding="utf-8")
-        assert all(f"`{name}`" in page for name in inputs), id_
+        assert told[id_]["category"] == "comfywatchman"
+        assert all(options["tooltip"] for _, options in inputs.values()), id_
+        assert [name for name in inputs if f"`{name}`" not in page] == [], id_
 
 
-def test_locale_is_fresh(comfyui: ComfyUI) -> None:
+def test_names_are_fresh(comfyui: ComfyUI) -> None:
     """The words to translate are those that the nodes themselves say."""
+    made = make_node_names(comfyui.object_info())
+    assert NAMES.read_text(encoding="utf-8") == made, "stale; run tests/tools/make_node_names.py"
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_examples_fit_the_nodes(comfyui: ComfyUI, path: Path) -> None:
+    """Every widget of an example has a value, and every link leads from an output to an input of its type."""
     told = comfyui.object_info()
-    names = json.loads((ROOT / "locales/en/nodeDefs.json").read_text(encoding="utf-8"))
-    assert names == {id_: words_of(told[id_]) for id_ in IDS}
-
-
-def words_of(info: Mapping[str, Any]) -> dict[str, Any]:
-    """A node's entry of nodeDefs.json."""
-    inputs = {**info["input"].get("required", {}), **info["input"].get("optional", {})}
-    return {
-        "display_name": info["display_name"],
-        "description": info["description"],
-        "inputs": {name: {"name": name, "tooltip": spec[1]["tooltip"]} for name, spec in inputs.items()},
-        "outputs": {
-            str(n): {"name": name, "tooltip": tooltip} if tooltip else {"name": name}
-            for n, (name, tooltip) in enumerate(
-                zip(info["output_name"], info["output_tooltips"], strict=True)
-            )
-        },
-    }
+    workflow = json.loads(path.read_text(encoding="utf-8"))
+    nodes = {each["id"]: each for each in workflow["nodes"]}
+    for each in nodes.values():
+        known = told[each["type"]]
+        assert [slot["type"] for slot in each.get("outputs", [])] == list(known["output"]), each["type"]
+        inputs = inputs_of(known)
+        sockets = [slot["name"] for slot in each.get("inputs", []) if "widget" not in slot]
+        widgets = [name for name in inputs if name not in sockets]
+        extra = sum("seed" in name for name in widgets)  # what happens to it after each run
+        assert len(each.get("widgets_values", [])) == len(widgets) + extra, each["type"]
+    for _, from_id, slot, to_id, place, kind in workflow["links"]:
+        assert nodes[from_id]["outputs"][slot]["type"] == kind
+        assert nodes[to_id]["inputs"][place]["type"] == kind
 
 
 # ── the same as ComfyUI's own ──
@@ -177,19 +180,12 @@ def test_faulty_stack_is_refused(comfyui: ComfyUI) -> None:
 def test_words_are_joined(comfyui: ComfyUI) -> None:
     """The header's words go behind the prompt, each once, and the info tells them."""
     prompt = ours("tiny_sd15.ckpt") | our_lora("tiny_lora_sd15.safetensors", prompt="an Inkwash cat")
+    told = comfyui.run(prompt | {"look": node("CwTestProbe", text=["2", 2])})["outputs"]["2"]["comfywatchman"]
+    name = "tiny_lora_sd15.safetensors"
+    assert told == [{"pinned": "", "name": name, "words": ["inkwash", "rice paper"], "weight": None}]
     assert comfyui.probe(prompt, text=["2", 2])["text"] == "an Inkwash cat, rice paper"
     assert comfyui.probe(prompt, text=["2", 3])["text"] == "inkwash, rice paper"
     assert "Tiny ink wash" in comfyui.probe(prompt, text=["2", 4])["text"]
-    assert comfyui.run(prompt | {"p": node("CwTestProbe", text=["2", 3])})["outputs"]["2"][
-        "comfywatchman"
-    ] == [
-        {
-            "pinned": "",
-            "name": "tiny_lora_sd15.safetensors",
-            "words": ["inkwash", "rice paper"],
-            "weight": None,
-        }
-    ]
 
 
 @pytest.mark.parametrize(
