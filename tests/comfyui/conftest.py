@@ -4,10 +4,10 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from fakehub.server import FakeHub
-
-from comfyui.installation import ComfyUI, Installation, find_installations
+from comfyui.installation import Installation, find_installations
+from comfyui.running import ComfyUI
 from comfyui.tinymodels import write_tiny_models
+from fakehub.server import FakeHub
 
 INSTALLATIONS = find_installations(os.environ)
 
@@ -28,13 +28,14 @@ def comfyui_hub() -> Iterator[FakeHub]:
     """The stand-in that the shared ComfyUI takes for both hubs. Stock it under names of your own test's."""
     with FakeHub() as hub:
         yield hub
+    assert hub.log.faults == []
 
 
 @pytest.fixture(scope="session")
 def comfyui(
     installation: Installation, comfyui_hub: FakeHub, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ComfyUI]:
-    """A running ComfyUI with our pack, the probe and the tiny models, which tests share and leave as it was."""
+    """A running ComfyUI with our pack, the probe and the tiny models. Tests leave it as it was."""
     base = tmp_path_factory.mktemp("comfyui")
     write_tiny_models(base / "models")
     with ComfyUI(installation, base, environment=comfyui_hub.environment) as running:

@@ -1,9 +1,9 @@
 """Prompts of ComfyUI's own nodes: load, patch, write, sample, decode.
 
-    nodes = load("tiny_sd15.ckpt")                          # node "1": MODEL, CLIP, VAE
-    nodes |= patch("tiny_lora_sd15.safetensors")            # node "2": MODEL, CLIP
-    nodes |= sample("inkwash", model=["2", 0], clip=["2", 1])   # node "latent"
-    nodes |= save_image(vae=["1", 2])                       # node "image"
+nodes = load("tiny_sd15.ckpt")                          # node "1": MODEL, CLIP, VAE
+nodes |= patch("tiny_lora_sd15.safetensors")            # node "2": MODEL, CLIP
+nodes |= sample("inkwash", model=["2", 0], clip=["2", 1])   # node "latent"
+nodes |= save_image(vae=["1", 2])                       # node "image"
 """
 
 from __future__ import annotations
@@ -32,7 +32,14 @@ def patch(lora: str, *, model: float = 1.0, clip: float = 1.0) -> Nodes:
 
 def sample(text: str | Link, *, model: Link, clip: Link, seed: int = 7) -> Nodes:
     """Node "latent": two steps at 64 x 64 pixels. "positive" and "negative" are the conditionings."""
-    steps = {"seed": seed, "steps": 2, "cfg": 3.0, "sampler_name": "euler", "scheduler": "normal", "denoise": 1.0}
+    steps = {
+        "seed": seed,
+        "steps": 2,
+        "cfg": 3.0,
+        "sampler_name": "euler",
+        "scheduler": "normal",
+        "denoise": 1.0,
+    }
     return {
         "positive": node("CLIPTextEncode", text=text, clip=clip),
         "negative": node("CLIPTextEncode", text="", clip=clip),

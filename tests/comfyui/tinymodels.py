@@ -14,11 +14,7 @@ overflows. A tensor left out would stay uninitialised and give NaN, so none is.
 
 from __future__ import annotations
 
-import io
 import json
-import pickle
-import struct
-import zipfile
 from collections.abc import Iterator, Mapping
 from math import prod
 from pathlib import Path
@@ -27,14 +23,15 @@ from types import MappingProxyType
 from typing import Final
 from zlib import crc32
 
-Shape = tuple[int, ...]
+from comfyui.tensorfiles import Shape, Tensor, View, write_safetensors, write_torch_zip
+
 Shapes = Mapping[str, Shape]
 
 ONE: Final = b"\x00\x3c"  # 1.0 as a little-endian half
 SMALL: Final = 0x24  # high byte of ±2^-6: what weights are made of
 LARGE: Final = 0x3C  # high byte of ±1: what LoRAs are made of
 
-TRIGGER_WORDS: Final = ("inkwash", "rice paper", "soft brush")
+TRIGGER_WORDS: Final = ("inkwash", "rice paper")  # what LORA_METADATA says
 LORA_METADATA: Final[Mapping[str, str]] = MappingProxyType(
     {
         "ss_output_name": "tiny_lora_sd15",
@@ -45,7 +42,7 @@ LORA_METADATA: Final[Mapping[str, str]] = MappingProxyType(
         "modelspec.sai_model_spec": "1.0.0",
         "modelspec.architecture": "stable-diffusion-v1/lora",
         "modelspec.title": "Tiny ink wash",
-        "modelspec.trigger_phrase": "inkwash, rice paper",
+        "modelspec.trigger_phrase": ", ".join(TRIGGER_WORDS),
     }
 )
 
@@ -101,72 +98,6 @@ def tiny_sd15(seed: str = "sd15") -> bytes:
     return write_torch_zip(views, pool)
 
 
-# ── file formats ──
-
-
-def write_safetensors(
-    tensors: Mapping[str, tuple[Shape, bytes]], metadata: Mapping[str, str] = MappingProxyType({})
-) -> bytes:
-    """Halves in the safetensors format: length of the header, header as JSON, data without gaps."""
-    header: dict[str, object] = {"__metadata__": dict(metadata)} if metadata else {}
-    end = 0
-    for name, (shape, data) in tensors.items():
-        header[name] = {"dtype": "F16", "shape": shape, "data_offsets": (end, end + len(data))}
-        end += len(data)
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    return struct.pack("<Q", len(text)) + text + b"".join(data for _, data in tensors.values())
-
-
-def write_torch_zip(views: Mapping[str, tuple[int, Shape, Shape]], pool: bytes) -> bytes:
-    """What `torch.save` writes for tensors of halves that share one storage: (offset, shape, strides) each.
-
-    https://docs.pytorch.org/docs/stable/notes/serialization.html; read by `torch.load(weights_only=True)`.
-    """
-    records = {"data.pkl": _pickle_views(views, len(pool) // 2), "data/0": pool, "version": b"3\n"}
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as archive:
-        for name, data in records.items():
-            archive.writestr(zipfile.ZipInfo(f"tiny/{name}"), data)  # dated 1980, so always the same bytes
-    return file.getvalue()
-
-
-def _pickle_views(views: Mapping[str, tuple[int, Shape, Shape]], count: int) -> bytes:
-    storage = _tuple(_text("storage"), _global("torch", "HalfStorage"), _text("0"), _text("cpu"), _int(count))
-    hooks = _global("collections", "OrderedDict") + pickle.EMPTY_TUPLE + pickle.REDUCE
-    items = b"".join(
-        _text(name)
-        + _global("torch._utils", "_rebuild_tensor_v2")
-        + _tuple(
-            storage + pickle.BINPERSID,
-            _int(offset),
-            _tuple(*map(_int, shape)),
-            _tuple(*map(_int, strides)),
-            pickle.NEWFALSE,  # requires_grad
-            hooks,
-        )
-        + pickle.REDUCE
-        for name, (offset, shape, strides) in views.items()
-    )
-    return pickle.PROTO + b"\x02" + pickle.EMPTY_DICT + pickle.MARK + items + pickle.SETITEMS + pickle.STOP
-
-
-def _text(value: str) -> bytes:
-    return pickle.BINUNICODE + struct.pack("<I", len(value.encode())) + value.encode()
-
-
-def _int(value: int) -> bytes:
-    return pickle.BININT + struct.pack("<i", value)
-
-
-def _global(module: str, name: str) -> bytes:
-    return pickle.GLOBAL + f"{module}\n{name}\n".encode()
-
-
-def _tuple(*items: bytes) -> bytes:
-    return pickle.MARK + b"".join(items) + pickle.TUPLE
-
-
 # ── numbers ──
 
 _POOL: Final = 60_000  # more than the longest view needs: CLIP's vocabulary, 49 408 + 768
@@ -187,7 +118,7 @@ def _weights(name: str, shape: Shape, seed: str, high: int = SMALL) -> bytes:
     return _random_halves(prod(shape), f"{seed} {name}", high)
 
 
-def _view(name: str, shape: Shape) -> tuple[int, Shape, Shape]:
+def _view(name: str, shape: Shape) -> View:
     """Offset, shape and strides in the pool. Norms change nothing: their weight is one, all biases zero."""
     still = (0,) * len(shape)
     if name.endswith((".bias", "vae_shift")):
@@ -200,12 +131,14 @@ def _view(name: str, shape: Shape) -> tuple[int, Shape, Shape]:
 
 def _is_norm(name: str) -> bool:
     layer = name.rsplit(".", 2)[-2]
-    return "norm" in layer or name.endswith(("in_layers.0.weight", "out_layers.0.weight", "model.out.0.weight"))
+    return "norm" in layer or name.endswith(
+        ("in_layers.0.weight", "out_layers.0.weight", "model.out.0.weight")
+    )
 
 
 def _lora(targets: Mapping[str, tuple[int, int]], seed: str, metadata: Mapping[str, str]) -> bytes:
     """Rank 4, alpha 1. Targets are (out, in) of the weights to be patched."""
-    tensors: dict[str, tuple[Shape, bytes]] = {}
+    tensors: dict[str, Tensor] = {}
     for target, (out, into) in targets.items():
         shapes = {f"{target}.lora_down.weight": (4, into), f"{target}.lora_up.weight": (out, 4)}
         tensors |= {name: (shape, _weights(name, shape, seed, LARGE)) for name, shape in shapes.items()}

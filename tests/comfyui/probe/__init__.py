@@ -1,6 +1,6 @@
 """A pack for tests: writes down what flows through a graph, bit by bit, so that two runs can be compared.
 
-Loaded by ComfyUI beside the pack under test; see `ComfyUI.probe` in `installation.py`.
+Loaded by ComfyUI beside the pack under test; see `ComfyUI.probe` in `running.py`.
 """
 
 from __future__ import annotations
@@ -67,7 +67,9 @@ def _parts(value: Any) -> Iterator[bytes]:
             yield from _parts(item)
     elif hasattr(value, "patches"):  # a ModelPatcher
         yield f"{type(value.model).__name__};".encode()
-        yield from _parts({"options": value.model_options.get("transformer_options"), "patches": value.patches})
+        yield from _parts(
+            {"options": value.model_options.get("transformer_options"), "patches": value.patches}
+        )
     elif hasattr(value, "patcher"):  # a CLIP
         yield f"{type(value).__name__} {getattr(value, 'layer_idx', None)};".encode()
         yield from _parts(value.patcher)
