@@ -233,7 +233,9 @@ def test_stopped_fetch_leaves_a_partial(room: Room) -> None:
     before = len(room.hub.requests)
     assert room.obtain(version_of(model)).path.read_bytes() == big
     ranges = [
-        seen.request.headers.get("Range", "") for seen in room.hub.requests[before:] if seen.route == "delivery.bytes"
+        seen.request.headers.get("Range", "")
+        for seen in room.hub.requests[before:]
+        if seen.route == "delivery.bytes"
     ]
     assert ranges and all(text.startswith("bytes=") and not text.startswith("bytes=0-") for text in ranges)
 
