@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import urlsplit
 
-from .errors import NeedsNetwork
+from .errors import NeedsNetwork, NoComfyUI
 from .library.ownloaders import OWN_LOADERS, read_own_loaders
 from .library.roots import Roots
 from .plan import Policy
@@ -113,6 +113,16 @@ class House:
                 return hub
         raise NeedsNetwork(f"{name} cannot be asked offline")
 
+    @property
+    def index(self) -> Index:
+        """What is known of local files; its file is opened when it is first needed."""
+        from .library.index import Index
+
+        with self._lock:
+            if self._index is None:
+                self._index = self._opened.enter_context(Index(self.home))
+            return self._index
+
     def watchman(self, *, hosts: Sequence[str] = (), pickles: bool = False) -> Watchman:
         """The verbs. `hosts` are allowed besides those in the settings, and pickle formats if `pickles`.
 
@@ -120,6 +130,7 @@ class House:
             NoComfyUI: no ComfyUI or models folder is found, and one is needed.
             InvalidSettings: the settings or the environment cannot be used.
         """
+        from .bookkeeping import Books
         from .transfer.guard import Guard
         from .watchman import Watchman
 
@@ -132,7 +143,7 @@ class House:
             policy=replace(_policy(settings, hosts, self.hubs), pickles=pickles),
             guard=Guard(trusted=mirrors(settings)),
             limits=make_limits(settings),
-            data=self.home,
+            books=Books(self.home, index=self.index, hubs=self.hubs, sidecars=settings.sidecars != "none"),
             loaders=self._know_loaders(settings) if roots else None,
         )
 
@@ -144,19 +155,11 @@ class House:
         """
         from .obtaining import Obtainer
 
-        watchman = self.watchman()
-        return Obtainer(
-            watchman, roots=watchman.roots, index=self.index(), pickles=self.settings().node_pickles
-        )
-
-    def index(self) -> Index:
-        """What is known of the files here."""
-        from .library.index import Index
-
-        with self._lock:
-            if self._index is None:
-                self._index = self._opened.enter_context(Index(self.home))
-            return self._index
+        roots = self.roots()
+        if roots is None:
+            raise NoComfyUI("this needs a ComfyUI or a models folder, and none was given")
+        pickles = self.settings().node_pickles
+        return Obtainer(self.watchman(), roots=roots, index=self.index, pickles=pickles)
 
     def _open_known(self, roots: Roots | None) -> Known:
         from .hubs.known import Known, Places, find_places

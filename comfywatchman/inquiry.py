@@ -72,6 +72,21 @@ def inquire(references: Sequence[Reference], *, known: KnownModels, hubs: Sequen
     return cases
 
 
+def inquire_once(
+    references: Sequence[Reference], *, known: KnownModels, hubs: Sequence[Hub]
+) -> dict[Reference, Case]:
+    """The same for references of which several may ask for the same thing: those share a case."""
+    asked = {_question(reference): reference for reference in references}
+    cases = dict(zip(asked, inquire([*asked.values()], known=known, hubs=hubs), strict=True))
+    return {reference: cases[_question(reference)] for reference in references}
+
+
+def _question(reference: Reference) -> tuple[object, ...]:
+    """What makes two references ask for the same thing."""
+    name = reference.name.casefold()
+    return reference.folder, reference.other_folders, name, reference.url, reference.digest
+
+
 def _ask_workflow(cases: Sequence[Case], hubs: Sequence[Hub]) -> None:
     """Open the addresses that the workflow itself carries."""
     for case in cases:

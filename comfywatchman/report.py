@@ -5,12 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from .catalog import LocalFile, Model, RemoteFile
+from .catalog import Json, LocalFile, Model, RemoteFile
 from .errors import HubError, WatchmanError
 from .facts import Facts, preferred_words
 from .library.examination import Examination
 from .resolution import Resolution
-from .workflow.references import Survey
+from .workflow.references import Reference, Survey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stranger:
+    """A file that has the name a reference asks for, and another digest."""
+
+    reference: Reference
+    file: LocalFile
+
+    def to_dict(self) -> dict[str, Json]:
+        """The stranger in JSON."""
+        return {"node_id": self.reference.node_id, "name": self.reference.name, "file": self.file.to_dict()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +37,7 @@ class Report:
     format: str | None = None
     survey: Survey = field(default_factory=lambda: Survey(references=()))
     resolutions: tuple[Resolution, ...] = ()
+    strangers: tuple[Stranger, ...] = ()
     error: WatchmanError | None = None
 
 

@@ -133,6 +133,18 @@ def _several(kind: Kind) -> Kind:
     )
 
 
+def _one_of(*words: str) -> Kind:
+    """One of some words."""
+    wanted = " or ".join(words)
+
+    def read(value: Value) -> str:
+        if value.text() not in words:
+            raise value.fault(wanted)
+        return value.text()
+
+    return Kind(wanted, read, str.lower)
+
+
 _FLAG: Final = Kind("true or false", _read_flag, _parse_flag)
 _BYTES: Final = Kind("a size like 500 MiB", _read_size)
 _PATH: Final = Kind("a path", _read_path)
@@ -206,6 +218,13 @@ class Settings:
         metadata=_key(_FLAG, "let nodes fetch and load pickle formats (.ckpt .pt .pth .bin)", guard=True),
     )
     nsfw: bool = field(default=False, metadata=_key(_FLAG, "show adult models in search"))
+    sidecars: str = field(
+        default="civitai-info",
+        metadata=_key(
+            _one_of("civitai-info", "none"),
+            "what is written beside files from CivitAI: `STEM.civitai.info`, or none",
+        ),
+    )
     cache_hours: int = field(
         default=720, metadata=_key(_count(0, 8760), "the longest that a hub's answer is remembered")
     )

@@ -10,50 +10,46 @@ Faces read input, call one verb and show the answer.
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
 from urllib.parse import urlsplit
 
 from .air import HubLink, HuggingFaceLink, hub_of, parse_thing
-from .catalog import LocalFile, Model, RemoteFile, base_name, canonical_folder
+from .answering import inspect_workflows, resolve_workflows
+from .bookkeeping import Books
+from .catalog import LocalFile, RemoteFile, base_name, canonical_folder
 from .digest import Digest, parse_digest
 from .errors import (
-    HubError,
-    InputError,
     InvalidAir,
     InvalidDigest,
-    InvalidWorkflow,
     NeedsNetwork,
     NoComfyUI,
     SeveralFiles,
     UnknownFolder,
     WatchmanError,
 )
+from .hubs.asking import identify_all, search_all
 from .hubs.base import Fetched, Hub, SearchQuery
-from .inquiry import Case, KnownModels, inquire
+from .inquiry import KnownModels
 from .library.examination import examine_file
-from .library.matching import LocalNames
+from .library.index import ACTIVE_CHECKPOINT, Choice
+from .library.indexed import Indexed
 from .library.roots import Roots
-from .library.scan import scan_roots
-from .names import printable
 from .plan import Consent, Plan, Policy, Transfer, make_plan, make_transfer
 from .planfile import judge_again
-from .report import Answer, Description, Listing, Report
-from .resolution import Evidence, LocalMatch, Placement, Resolution, resolve
+from .report import Answer, Description, Listing
+from .resolution import Evidence, Resolution
 from .transfer.events import Listener, Outcome, State
 from .transfer.guard import Guard
 from .transfer.limits import Limits
 from .transfer.queue import Queue
-from .workflow.document import read_workflow
+from .whereabouts import Lookout, find_local
 from .workflow.loaders import Loaders, load_loaders
-from .workflow.references import Reference, find_references
-
-_log: Final = logging.getLogger(__name__)
 
 
 class Memory(KnownModels, Protocol):
@@ -67,7 +63,7 @@ class Watchman:
     """Everything a user can ask for, in the user's words.
 
     `roots` is None where no ComfyUI is needed (search, describe); verbs that need one raise NoComfyUI.
-    `hubs` is empty offline. `data` is the folder of the queue that processes share; None: none is shared.
+    `hubs` is empty offline. `books` are the queue and the index that processes share; None: kept in memory.
     """
 
     def __init__(
@@ -80,7 +76,7 @@ class Watchman:
         guard: Guard | None = None,
         limits: Limits | None = None,
         loaders: Loaders | None = None,
-        data: Path | None = None,
+        books: Books | None = None,
     ) -> None:
         self._given_roots = roots
         self._hubs = tuple(hubs)
@@ -89,31 +85,16 @@ class Watchman:
         self._guard = guard or Guard()
         self._limits = limits or Limits()
         self._loaders = loaders or load_loaders()
-        self._data = data
+        self._books = books or Books(None, hubs=hubs)
 
     def inspect(self, paths: Sequence[Path]) -> Answer:
         """What workflows need, against this disk; asks nobody."""
-        index = self._index()
-        reports = []
-        for report in map(self._read, paths):
-            resolutions = (resolve(r, local=index.find(r)) for r in report.survey.references)
-            reports.append(_with(report, resolutions))
-        return Answer(reports=tuple(reports))
+        return inspect_workflows(paths, lookout=self._lookout(), loaders=self._loaders)
 
     def resolve(self, paths: Sequence[Path]) -> Answer:
         """What workflows need, and what the hubs have for what is missing; writes nothing."""
-        index = self._index()
-        reports = [self._read(path) for path in paths]
-        local = {r: index.find(r) for report in reports for r in report.survey.references}
-        cases = self._ask(
-            {_question(r): r for r, matches in local.items() if r.active and not _is_here(matches)}
-        )
-        return Answer(
-            reports=tuple(
-                _with(report, (_decide(r, local[r], cases) for r in report.survey.references))
-                for report in reports
-            ),
-            faults=_distinct(fault for case in cases.values() for fault in case.faults),
+        return resolve_workflows(
+            paths, lookout=self._lookout(), loaders=self._loaders, known=self._known, hubs=self._hubs
         )
 
     def plan(self, resolutions: Iterable[Resolution]) -> Plan:
@@ -154,8 +135,7 @@ class Watchman:
         Raises:
             IndexTooNew, IndexLocked: the queue's file cannot be used.
         """
-        roots = tuple(str(root.path) for root in self.roots)
-        with Queue(self._data, roots=roots) as queue:
+        with self.open_queue() as queue:
             doomed = {
                 id(transfer): problem.error
                 for problem in queue.preflight(transfers, limits=self._limits)
@@ -168,10 +148,78 @@ class Watchman:
                 stop=stop,
                 limits=self._limits,
                 guard=_agreed(self._guard, transfers),
+                on_end=partial(self._enter, stop=stop),
             )
         self._known.remember(fetched for fetched in map(_fetched, ran) if fetched is not None)
         rest = iter(ran)
         return [_failed(t, doomed[id(t)]) if id(t) in doomed else next(rest) for t in transfers]
+
+    def open_queue(self) -> Queue:
+        """The queue that all processes with this data folder share; the caller closes it.
+
+        Raises:
+            IndexTooNew, IndexLocked: its file cannot be used.
+        """
+        return self._books.open_queue(roots=self._root_paths)
+
+    def work(self, queue: Queue, *, stop: threading.Event, lingers: bool = False) -> None:
+        """Carry out everything in a queue, and keep what `fetch` keeps of each file that comes.
+
+        With `lingers` also what comes later, until `stop` is set. What an earlier run brought and could not
+        enter in the index is entered first.
+        """
+        self._books.catch_up(queue.entries(), roots=self._root_paths)
+
+        def end(outcome: Outcome) -> Outcome:
+            fetched = _fetched(outcome)
+            self._known.remember([fetched] if fetched is not None else [])
+            return self._enter(outcome, stop=stop)
+
+        queue.work(
+            authorize=self._authorize,
+            stop=stop,
+            limits=self._limits,
+            guard=self._guard,
+            lingers=lingers,
+            on_end=end,
+        )
+
+    def find_local(
+        self,
+        thing: HubLink | Digest,
+        *,
+        folder: str | None = None,
+        stop: threading.Event | None = None,
+        tell: Callable[[int], None] = lambda _done: None,
+    ) -> Indexed | None:
+        """The file here that a link means, in `folder` if one is given, with digests and origin.
+
+        At once and without network where the index knows. Otherwise files are listed, sidecars read, the hub
+        asked, and files that may be meant are hashed: `tell` hears of bytes, `stop` ends it.
+
+        Raises:
+            UnknownFolder: there is no such folder.
+            Interrupted: `stop` was set.
+        """
+        roots = self._roots.roots(folder) if folder is not None else tuple(self._roots)
+        return find_local(thing, roots, index=self._books.index, hubs=self._hubs, stop=stop, tell=tell)
+
+    @property
+    def active_checkpoint(self) -> Choice | None:
+        """The checkpoint that is active for all nodes of that kind; its revision grows with each change.
+
+        Raises:
+            IndexTooNew, IndexLocked: the index cannot be used.
+        """
+        return self._books.index.recall(ACTIVE_CHECKPOINT)
+
+    def activate_checkpoint(self, name: str) -> Choice:
+        """Make a checkpoint the active one: a local name or a link, as a model input takes it.
+
+        Raises:
+            IndexTooNew, IndexLocked: the index cannot be used.
+        """
+        return self._books.index.remember(ACTIVE_CHECKPOINT, name)
 
     def describe(self, subject: str) -> Description:
         """What a model is, by a file here, a link, an id, an AIR or a digest.
@@ -186,27 +234,19 @@ class Watchman:
         """
         if os.path.isfile(subject):  # noqa: PTH113 - unlike Path.is_file it never raises
             examined = examine_file(Path(subject))
-            files, faults = self._identify(examined.file.digests)
+            files, faults = identify_all(self._hubs, examined.file.digests)
             return Description(subject=subject, examined=examined, files=files, faults=faults)
         try:
             link = parse_thing(subject)
         except InvalidAir as fault:
-            files, faults = self._identify((_digest_or(subject, fault),))
+            files, faults = identify_all(self._hubs, (_digest_or(subject, fault),))
             return Description(subject=subject, files=files, faults=faults)
         return Description(subject=subject, files=self._hub(hub_of(link)).open(link))
 
     def search(self, query: SearchQuery, *, hub: str | None = None) -> Listing:
         """Models for a person to browse; a hub that fails loses nothing of the others."""
-        models: list[Model] = []
-        faults: list[HubError] = []
-        for asked in self._hubs:
-            if hub not in (None, asked.name):
-                continue
-            try:
-                models.extend(asked.search(query))
-            except HubError as fault:
-                faults.append(fault)
-        return Listing(models=tuple(models), faults=tuple(faults))
+        models, faults = search_all(self._hubs, query, only=hub)
+        return Listing(models=models, faults=faults)
 
     def _only_file(self, link: HubLink) -> RemoteFile:
         files = self._hub(hub_of(link)).open(link)
@@ -233,53 +273,21 @@ class Watchman:
         )
 
     @property
-    def roots(self) -> Roots:
-        """The model folders.
-
-        Raises:
-            NoComfyUI: there are none.
-        """
+    def _roots(self) -> Roots:
         if self._given_roots is None:
             raise NoComfyUI("this needs a ComfyUI or a models folder, and none was given")
         return self._given_roots
 
-    def _index(self) -> LocalNames:
-        listing = scan_roots(self.roots)
-        for place in dict.fromkeys(listing.unread):
-            _log.warning("%s: not looked through: %s", printable(place.path), place.reason)
-        return LocalNames(listing.files)
+    @property
+    def _root_paths(self) -> tuple[str, ...]:
+        return tuple(str(root.path) for root in self._roots)
 
-    def _read(self, path: Path) -> Report:
-        """What one workflow names; a file that cannot be read makes a report of its error."""
-        try:
-            with path.open("rb") as stream:
-                workflow = read_workflow(stream)
-        except OSError as fault:
-            error = InvalidWorkflow(f"{path}: cannot be read: {fault.strerror}", hint="Check the path.")
-            return Report(path=str(path), error=error)
-        except InputError as fault:
-            return Report(path=str(path), error=fault)
-        survey = find_references(workflow, self._loaders)
-        return Report(path=str(path), format=workflow.format, survey=survey)
+    def _lookout(self) -> Lookout:
+        return Lookout(self._roots, self._books.index)
 
-    def _ask(self, questions: Mapping[Question, Reference]) -> dict[Question, Case]:
-        cases = inquire(list(questions.values()), known=self._known, hubs=self._hubs)
-        return dict(zip(questions, cases, strict=True))
-
-    def _identify(self, digests: Sequence[Digest]) -> tuple[tuple[RemoteFile, ...], tuple[HubError, ...]]:
-        """What hubs publish under digests; the short form of a whole one would ask the same again."""
-        whole = any(digest.identifies for digest in digests)
-        asked = [digest for digest in digests if not (whole and digest.algorithm == "autov2")]
-        asked.sort(key=lambda digest: not digest.identifies)
-        files: list[RemoteFile] = []
-        faults: list[HubError] = []
-        for hub in self._hubs:
-            try:
-                answers = map(hub.identify, asked)
-                files.extend(next(filter(None, answers), ()))
-            except HubError as fault:
-                faults.append(fault)
-        return tuple(files), tuple(faults)
+    def _enter(self, outcome: Outcome, *, stop: threading.Event | None) -> Outcome:
+        """Keep what is known of a file; a run that is being stopped waits for no hub."""
+        return self._books.enter(outcome, asks=stop is None or not stop.is_set())
 
     def _hub(self, name: str) -> Hub:
         for hub in self._hubs:
@@ -298,29 +306,16 @@ class Watchman:
         return {}
 
     def _target(self, folder: str) -> str:
-        return str(self.roots.target(folder))
+        return str(self._roots.target(folder))
 
     def _root_again(self, folder: str, root: str) -> str:
         """The root a saved plan names, if it still serves that folder; else where new files go."""
         target = self._target(folder)  # first, as it refuses folders that nothing is written into
-        known = (str(place.path) for place in self.roots.roots(folder) if not place.output)
+        known = (str(place.path) for place in self._roots.roots(folder) if not place.output)
         return root if root in known else target
 
 
 _SHOWN: Final = 12  # files of a repository that are listed to choose from
-
-Question = tuple[str, tuple[str, ...], str, str | None, Digest | None]
-
-
-def _question(reference: Reference) -> Question:
-    """What makes two references ask for the same thing."""
-    return (
-        reference.folder,
-        reference.other_folders,
-        reference.name.casefold(),
-        reference.url,
-        reference.digest,
-    )
 
 
 def _fetched(outcome: Outcome) -> Fetched | None:
@@ -338,19 +333,6 @@ def _fetched(outcome: Outcome) -> Fetched | None:
     )
 
 
-def _decide(reference: Reference, local: Sequence[LocalMatch], cases: Mapping[Question, Case]) -> Resolution:
-    case = cases.get(_question(reference))
-    if case is None or not reference.active:
-        return resolve(reference, local=local)
-    return resolve(
-        reference,
-        local=local,
-        remote=case.candidates,
-        searched=tuple(case.searched),
-        all_answered=case.all_answered,
-    )
-
-
 def _agreed(guard: Guard, transfers: Sequence[Transfer]) -> Guard:
     """The guard that also lets through the origins of files a person was asked about one by one."""
     asked = (urlsplit(t.source.url) for t in transfers if t.consent is Consent.FILE)
@@ -363,20 +345,6 @@ def _lies_here(file: LocalFile) -> bool:
 
 def _failed(transfer: Transfer, error: WatchmanError) -> Outcome:
     return Outcome(transfer=transfer, state=State.FAILED, path=transfer.path, error=error)
-
-
-def _is_here(matches: Sequence[LocalMatch]) -> bool:
-    """Whether no hub needs to be asked: the file lies in its own folder."""
-    return any(match.placement is not Placement.FOLDER for match in matches)
-
-
-def _with(report: Report, resolutions: Iterable[Resolution]) -> Report:
-    return replace(report, resolutions=tuple(resolutions))
-
-
-def _distinct(faults: Iterable[HubError]) -> tuple[HubError, ...]:
-    """One fault for each hub and message."""
-    return tuple({(fault.hub, fault.message): fault for fault in faults}.values())
 
 
 def _digest_or(subject: str, fault: InvalidAir) -> Digest:

@@ -63,5 +63,5 @@ def read_active() -> str:
     Raises:
         IndexTooNew, IndexLocked: the index cannot be used.
     """
-    choice = host.open_house().index().recall(ACTIVE_CHECKPOINT)
+    choice = host.open_house().index.recall(ACTIVE_CHECKPOINT)
     return choice.value if choice else ""

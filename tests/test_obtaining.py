@@ -90,7 +90,7 @@ class Room:
             digests=(Digest.sha256(Blob.of(data).sha256),),
         )
         with self.house() as house:
-            house.index().put(Indexed(file=file))
+            house.index.put(Indexed(file=file))
 
     def settings(self, **values: object) -> None:
         home = self.folder / "data"

@@ -82,6 +82,8 @@ def test_show():
         ("models_dir", "/m/日本", Path("/m/日本")),
         ("extra_model_paths", "/a.yaml,/b.yaml", (Path("/a.yaml"), Path("/b.yaml"))),
         ("cache_hours", "0", 0),
+        ("sidecars", "None", "none"),
+        ("sidecars", "civitai-info", "civitai-info"),
     ],
 )
 def test_set(tmp_path: Path, key: str, text: str, value: object):
@@ -95,6 +97,7 @@ def test_set(tmp_path: Path, key: str, text: str, value: object):
     ("key", "text"),
     [
         ("nsfw", "perhaps"),
+        ("sidecars", "all of them"),
         ("transfers_at_once", "0"),
         ("transfers_at_once", "17"),
         ("transfers_at_once", "3.5"),

@@ -151,7 +151,7 @@ class Index:
     def find_lost(self, link: HubLink) -> tuple[Indexed, ...]:
         """What came from there and is no longer where it was: it may have been moved."""
         rows = self._rows(*_question(link))
-        return tuple(known for known, _ in rows if _standing(known.file) is None)
+        return tuple(known for known, _ in rows if not _standing(known.file))
 
     def hashed(
         self,

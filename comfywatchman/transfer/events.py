@@ -42,7 +42,10 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How a transfer ended. `path` is where the file lies below the root; it may have a second name."""
+    """How a transfer ended. `path` is where the file lies below the root; it may have a second name.
+
+    `notes` say what could not be kept of a file that is here all the same.
+    """
 
     transfer: Transfer
     state: State
@@ -52,6 +55,7 @@ class Outcome:
     size: int | None = None
     seconds: float = 0.0
     error: WatchmanError | None = None
+    notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Json]:
         """The transfer object of `comfywatchman.fetch/1`."""
@@ -67,10 +71,12 @@ class Outcome:
             "verification": self.verification.value,
             "seconds": round(self.seconds, 3),
             "error": error,
+            "notes": list(self.notes),
         }
 
 
 Listener = Callable[[Progress], None]
+OnEnd = Callable[[Outcome], Outcome]  # what is done with an outcome before it counts
 Authorize = Callable[[str], Mapping[str, str]]
 
 

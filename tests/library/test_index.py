@@ -415,7 +415,7 @@ ORIGINS = [
     (replace(CIVITAI, page="http://127.0.0.1:1/models/11", id=None), ("11", "22", "33"), "http://127.0.0.1:1/models/11"),
     (HUGGING, ("org/repo", "abc", "x/d.safetensors"), "https://huggingface.co/org/repo/blob/abc/x/d.safetensors"),
     (RemoteFile(hub="web", name="a", url="https://example.com/a?key=1"), (None, None, None), None),
-    (RemoteFile(hub="civitai", name="a", url="https://[::1/", page="https://[::1/"), (None, None, None), None),
+    (RemoteFile(hub="civitai", name="a", url="http://[:", page="http://[:"), (None, None, None), None),
 ]  # fmt: skip
 
 

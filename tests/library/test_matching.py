@@ -15,7 +15,7 @@ from comfywatchman.library.scan import scan_roots
 from comfywatchman.resolution import Placement
 from comfywatchman.workflow.references import Reference
 
-EXACT, SPELLING, SUBFOLDER, FOLDER = Placement
+EXACT, SPELLING, _, SUBFOLDER, FOLDER = Placement
 
 
 def local(path: str, folder: str = "loras", root: str = "/m") -> LocalFile:

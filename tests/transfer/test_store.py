@@ -387,6 +387,7 @@ def test_with_a_secret_in_hand(server: FaultServer, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "url",
     ["https://civitai.com/api/download/models/1?type=Model&format=SafeTensor&size=full&fp=fp16",
+     "https://civitai.com/api/download/models/1?fileId=33",
      "https://huggingface.co/a/b/resolve/main/c?download=true", "https://example.com/m", "https://example.com/m?"],
 )  # fmt: skip
 def test_harmless_queries(tmp_path: Path, url: str) -> None:

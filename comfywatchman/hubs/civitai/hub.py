@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from ...air import CIVITAI_HOSTS, CivitaiLink, HubLink, parse_link
-from ...catalog import Access, Model, RemoteFile
+from ...catalog import Access, Json, Model, RemoteFile
 from ...decode import DecodeError, Value
 from ...digest import Digest
 from ...errors import EarlyAccess, HubError, NotFound, Withdrawn
@@ -93,6 +93,13 @@ class Civitai(HubSite):
         if query.sort == "downloads":
             shown.sort(key=lambda model: -(model.downloads or 0))
         return tuple(shown[: query.limit])
+
+    def record(self, file: RemoteFile) -> Json:
+        """The version a file belongs to, as `/api/v1/model-versions/:id` has it, without example images."""
+        links = [link for address in (file.page, file.url) if (link := self.link_in(address))]
+        version_id = next((link.version_id for link in links if link.version_id), None)
+        version = self._api.version(version_id) if version_id else None
+        return version.json if version else None
 
     def whoami(self) -> str:
         """The account name behind the token."""

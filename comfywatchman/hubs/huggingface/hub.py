@@ -12,7 +12,7 @@ from functools import partial
 from typing import Final
 
 from ...air import HUGGINGFACE_HOSTS, HubLink, HuggingFaceLink, parse_link
-from ...catalog import Model, RemoteFile
+from ...catalog import Json, Model, RemoteFile
 from ...decode import Value
 from ...digest import Digest
 from ...errors import Gated, HubError, LoginRequired, NotFound
@@ -97,6 +97,10 @@ class HuggingFace(HubSite):
         parameters += [("sort", _SORTS[query.sort])] if query.sort in _SORTS else []
         repos = [repo_of(item) for item in self._api.search(parameters)]
         return tuple(model_of(repo, self._group.endpoint) for repo in repos if repo)[: query.limit]
+
+    def record(self, file: RemoteFile) -> Json:  # noqa: ARG002 - no program keeps this hub's records
+        """Null: no program keeps this hub's records beside files."""
+        return None
 
     def whoami(self) -> str:
         """The account name behind the token."""
