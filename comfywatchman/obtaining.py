@@ -12,21 +12,20 @@ release and which bytes it is.
 from __future__ import annotations
 
 import logging
-import os
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from .air import CivitaiLink, HubLink, HuggingFaceLink, parse_thing
-from .catalog import LocalFile, RemoteFile, base_name, canonical_folder, format_of
+from .air import HubLink, HuggingFaceLink, parse_thing
+from .catalog import LocalFile, RemoteFile, canonical_folder, format_of
 from .digest import Digest, match_digests
 from .errors import (
     DigestMismatch,
     HubError,
     Interrupted,
     InvalidAir,
+    LibraryError,
     NeedsNetwork,
     NotHere,
     Refused,
@@ -38,64 +37,26 @@ from .library.folders import has_model_extension
 from .library.index import Index
 from .library.indexed import Indexed
 from .library.named import find_named
-from .library.origin import Origin, origin_of
+from .library.origin import origin_of
 from .library.roots import Root, Roots
-from .names import fold, printable
+from .names import printable
+from .obtained import Obtained
 from .pins import Pin, choose_pin, parse_pins
 from .plan import Consent, Transfer
 from .report import Description
 from .summary import Summary, summarize
 from .transfer.events import Listener, Outcome, State
+from .whereabouts import place_in
 
 if TYPE_CHECKING:
     from .watchman import Watchman
 
 _LOG: Final = logging.getLogger(__name__)
+ANYWHERE: Final = "any folder"
 _HERE: Final = frozenset({State.VERIFIED, State.SKIPPED})
 _SIGN_IN: Final = (
     "Set a token in ComfyUI's settings under comfywatchman, or with `comfywatchman token set {hub}`."
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Obtained:
-    """A model file that is here, and where it is from, as far as that is known."""
-
-    file: LocalFile
-    origin: Origin | None = None
-
-    @property
-    def path(self) -> Path:
-        """Where it lies."""
-        return Path(self.file.root, self.file.path)
-
-    @property
-    def name(self) -> str:
-        """Its name as ComfyUI lists it."""
-        return self.file.path.replace("/", os.sep)
-
-    @property
-    def digest(self) -> Digest | None:
-        """Its SHA-256, where it was ever computed."""
-        return next((digest for digest in self.file.digests if digest.algorithm == "sha256"), None)
-
-    @property
-    def link(self) -> HubLink | None:
-        """The very file on its hub."""
-        return _link_of(self.origin) if self.origin else None
-
-    @property
-    def pin(self) -> Pin | None:
-        """What to keep in a workflow to get the same file again; None where nothing is known of it."""
-        if self.link is None and self.digest is None:
-            return None
-        return Pin(name=self.file.name, link=self.link, digest=self.digest)
-
-    @property
-    def identity(self) -> str:
-        """What changes when the file does. Its digest is left out: that becomes known some time later."""
-        file = self.file
-        return f"{file.root}:{file.path}:{file.size}:{file.mtime_ns}"
 
 
 class Obtainer:
@@ -136,7 +97,7 @@ class Obtainer:
             InvalidAir, InvalidPin, WrongFolder: as for `find`.
         """
         question = self._question(thing, folder, pinned)
-        obtained = self._find(question)
+        obtained = self._find(question) or self._recognise(question, stop)
         if obtained is None:
             obtained = self._fetch(question, listener, stop)
         self._check_format(obtained.file.name)
@@ -156,10 +117,9 @@ class Obtainer:
         obtained = self._find(question)
         if obtained is not None:
             return self.summarize(obtained)
-        link = question.pin.link if question.pin and question.pin.link else question.link
-        if link is None:
+        if question.wanted is None:
             raise _nowhere(question)
-        files = self._watchman.describe(str(link)).files
+        files = self._watchman.describe(str(question.wanted)).files
         return summarize(Description(subject=thing, files=files[:1]))
 
     def summarize(self, obtained: Obtained, *, asks: bool = True) -> Summary:
@@ -187,8 +147,8 @@ class Obtainer:
 
     def _question(self, thing: str, folder: str | None, pinned: str) -> _Question:
         """Raises InvalidAir unless it is a file's name or means something on a hub."""
-        folder = canonical_folder(folder) if folder is not None else "any folder"
-        roots = self._roots.roots(folder) if folder != "any folder" else tuple(self._roots)
+        roots = tuple(self._roots) if folder is None else self._roots.roots(folder)
+        folder = ANYWHERE if folder is None else canonical_folder(folder)
         thing = thing.strip()
         named = find_named(roots, thing) if thing else None
         link: HubLink | None = None
@@ -207,22 +167,39 @@ class Obtainer:
         """Whether the file of that name is surely not the pinned one."""
         if pin is None or pin.digest is None:
             return False
-        known = self._index.find_listed(named)
+        known = self._listed(named)
         return known is not None and match_digests((pin.digest,), known.file.digests) is False
 
     def _find(self, question: _Question) -> Obtained | None:
         if question.named is not None:
-            known = self._index.find_listed(question.named)
+            known = self._listed(question.named)
             return _obtained(known) if known else Obtained(file=question.named)
-        roots = {str(root.path) for root in question.roots}
         found = self._known(question)
-        served = [known for known in found if known.file.root in roots]
-        if found and not served:
+        for known in found:
+            if (file := place_in(known.file, question.roots)) is not None:
+                return _obtained(replace(known, file=file))
+        if found:
             raise _wrong_folder(question, found[0].file.folder)
-        return _obtained(served[0]) if served else None
+        return None
+
+    def _listed(self, file: LocalFile) -> Indexed | None:
+        """What the index knows of a file; an index that cannot be used knows nothing."""
+        try:
+            return self._index.find_listed(file)
+        except LibraryError as fault:
+            _LOG.warning("the index cannot be used: %s", fault.message)
+            return None
 
     def _known(self, question: _Question) -> Sequence[Indexed]:
-        """What the index has of it: the pinned bytes, else the release, unless its bytes are others."""
+        """What the index has of a thing; an index that cannot be used has nothing."""
+        try:
+            return self._look_up(question)
+        except LibraryError as fault:
+            _LOG.warning("the index cannot be used: %s", fault.message)
+            return ()
+
+    def _look_up(self, question: _Question) -> Sequence[Indexed]:
+        """The pinned bytes, else the release, unless its bytes are others."""
         pin = question.pin
         if pin is None:
             return self._index.find_link(question.link) if question.link else ()
@@ -231,6 +208,17 @@ class Obtainer:
         found = self._index.find_link(pin.link) if pin.link else ()
         pinned = (pin.digest,) if pin.digest else ()
         return [known for known in found if match_digests(pinned, known.file.digests) is not False]
+
+    def _recognise(self, question: _Question, stop: threading.Event | None) -> Obtained | None:
+        """The file that somebody put here without us: known by its sidecar, or by hashing what may be it."""
+        link = question.wanted
+        if link is None or (isinstance(link, HuggingFaceLink) and (link.path or "/").endswith("/")):
+            return None
+        known = self._watchman.find_local(link, folder=question.folder, stop=stop)
+        pinned = question.pin.digest if question.pin else None
+        if known is None or (pinned and match_digests((pinned,), known.file.digests) is False):
+            return None
+        return _obtained(known)
 
     # ── elsewhere ──
 
@@ -247,8 +235,7 @@ class Obtainer:
 
     def _plan(self, question: _Question) -> Transfer:
         """What would be fetched, made sure to be the pinned release and of the right kind."""
-        pin = question.pin
-        link = pin.link if pin is not None and pin.link is not None else question.link
+        pin, link = question.pin, question.wanted
         if link is None:
             raise _nowhere(question)
         try:
@@ -279,7 +266,7 @@ class Obtainer:
         file = find_named(roots, outcome.path)
         if file is None:
             raise NotHere(f"{outcome.path} was fetched and is gone again")
-        known = self._index.find_listed(file)
+        known = self._listed(file)
         if known is None:
             origin = origin_of(outcome.transfer.source)
             return Obtained(file=replace(file, digests=outcome.digests), origin=origin)
@@ -297,22 +284,10 @@ class _Question:
     link: HubLink | None
     pin: Pin | None
 
-
-def find_stem(files: Iterable[str], stem: str) -> str | None:
-    """The name a LoRA tag of a prompt means in a list of names: with its folder or without, no extension.
-
-    >>> find_stem(["style/ink v2.safetensors", "fog.safetensors"], "Ink v2")
-    'style/ink v2.safetensors'
-    """
-    wanted = fold(stem.replace("\\", "/"))
-    by_rank: dict[int, str] = {}
-    for name in files:
-        plain = fold(name.replace("\\", "/"))
-        bare = plain.rpartition(".")[0] if has_model_extension(plain) else plain
-        ways = (plain, bare, base_name(plain), base_name(bare))
-        if wanted in ways:
-            by_rank.setdefault(ways.index(wanted), name)
-    return by_rank[min(by_rank)] if by_rank else None
+    @property
+    def wanted(self) -> HubLink | None:
+        """What to ask its hub for: the pinned release, else what the thing says."""
+        return self.pin.link if self.pin is not None and self.pin.link is not None else self.link
 
 
 def _obtained(known: Indexed) -> Obtained:
@@ -356,7 +331,7 @@ def _explained(fault: WatchmanError, hub: str) -> WatchmanError:
 def _nowhere(question: _Question) -> NotHere | Refused:
     """Why it cannot even be asked for."""
     if "://" in question.thing:
-        hint = "Nodes fetch from CivitAI and Hugging Face only; bring the file by hand and choose it by its name."
+        hint = "Nodes fetch from CivitAI and Hugging Face only; bring it by hand and choose it by its name."
         return Refused(f"{_shown(question.thing)} is on no hub", hint=hint)
     if question.pin is None:
         return NotHere(f"{_shown(question.thing)} is not in {question.folder}")
@@ -371,27 +346,6 @@ def _wrong_folder(question: _Question, folder: str) -> WrongFolder:
     return WrongFolder(
         f"{_shown(question.thing)} belongs to {folder}, and here one of {question.folder} is used"
     )
-
-
-def _link_of(origin: Origin) -> HubLink | None:
-    try:
-        if origin.hub == "civitai":
-            return CivitaiLink(
-                model_id=_number(origin.model_id),
-                version_id=_number(origin.version_id),
-                file_id=_number(origin.file_id),
-            )
-        if origin.hub == "huggingface" and origin.model_id and "/" in origin.model_id:
-            return HuggingFaceLink(
-                repo=origin.model_id, revision=origin.version_id or "main", path=origin.file_id
-            )
-    except InvalidAir:  # the index was written by something else
-        pass
-    return None
-
-
-def _number(text: str | None) -> int | None:
-    return int(text) if text is not None and text.isascii() and text.isdigit() else None
 
 
 def _shown(text: str) -> str:

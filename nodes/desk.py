@@ -15,7 +15,8 @@ from typing import Any, Final
 
 from ..comfywatchman import host
 from ..comfywatchman.errors import WatchmanError
-from ..comfywatchman.obtaining import Obtained, Obtainer
+from ..comfywatchman.obtained import Obtained
+from ..comfywatchman.obtaining import Obtainer
 from ..comfywatchman.transfer.events import Progress
 
 _BEAT: Final = 0.1  # seconds between two looks at the interrupt

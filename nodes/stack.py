@@ -9,7 +9,7 @@ from typing import Any, Final
 from comfy_api.v0_0_2 import io
 
 from ..comfywatchman.errors import InvalidStack
-from ..comfywatchman.obtaining import Obtained
+from ..comfywatchman.obtained import Obtained
 from ..comfywatchman.stacks import StackRow, parse_stack
 from ..comfywatchman.summary import Summary
 from ..comfywatchman.triggers import merge_words

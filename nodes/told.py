@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..comfywatchman.catalog import Json
-from ..comfywatchman.obtaining import Obtained
+from ..comfywatchman.obtained import Obtained
 from ..comfywatchman.summary import Summary
 
 

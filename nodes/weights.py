@@ -21,7 +21,7 @@ from typing import Any, Final
 from ..comfywatchman import host
 from ..comfywatchman.errors import BaseModelMismatch
 from ..comfywatchman.families import find_mismatch
-from ..comfywatchman.obtaining import Obtained
+from ..comfywatchman.obtained import Obtained
 from ..comfywatchman.summary import Summary
 
 _LOG: Final = logging.getLogger(__name__)

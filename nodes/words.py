@@ -9,7 +9,8 @@ from comfy_api.v0_0_2 import io
 
 from ..comfywatchman import host
 from ..comfywatchman.errors import InvalidAir, NotHere
-from ..comfywatchman.obtaining import Obtainer, find_stem
+from ..comfywatchman.library.named import find_stem
+from ..comfywatchman.obtaining import Obtainer
 from ..comfywatchman.triggers import find_tags, leave_out, merge_words
 from . import inputs
 from .desk import identify, in_words, open_obtainer

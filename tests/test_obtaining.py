@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,8 +33,9 @@ from comfywatchman.errors import (
 )
 from comfywatchman.house import House
 from comfywatchman.library.indexed import Indexed
+from comfywatchman.library.named import find_stem
 from comfywatchman.library.roots import find_roots
-from comfywatchman.obtaining import Obtained, find_stem
+from comfywatchman.obtained import Obtained
 from comfywatchman.tokens import TokenStore
 from comfywatchman.transfer.events import Progress
 
@@ -103,10 +104,10 @@ class Room:
 
 
 @pytest.fixture
-def room(fakehub: FakeHub, tmp_path: Path) -> Iterator[Room]:
+def room(fakehub: FakeHub, tmp_path: Path) -> Room:
     for folder in ("loras", "checkpoints"):
         (tmp_path / "models" / folder).mkdir(parents=True)
-    yield Room(tmp_path, fakehub)
+    return Room(tmp_path, fakehub)
 
 
 def version_of(model: ServedModel) -> str:
@@ -154,9 +155,32 @@ def test_free_addresses_are_never_fetched(room: Room, thing: str) -> None:
 def test_missing_name(room: Room) -> None:
     """A name without a pin cannot be fetched: many files have it."""
     room.hub.add_model("Ink", {"ink.safetensors": INK})
-    with pytest.raises(NotHere, match="ink.safetensors is not in loras"):
+    with pytest.raises(NotHere, match=r"ink\.safetensors is not in loras"):
         room.obtain("ink.safetensors")
     assert room.hub.requests == []
+
+
+def test_file_that_somebody_else_brought(room: Room) -> None:
+    """A file that was put there by hand is recognised by its hub's record and not fetched again."""
+    model = room.hub.add_model("Ink", {"ink.safetensors": INK})
+    room.put("loras/mine/ink.safetensors", INK)
+    obtained = room.obtain(version_of(model))
+    assert obtained.file.path == "mine/ink.safetensors"
+    assert "delivery.bytes" not in room.hub.log.counts()
+    assert room.find(version_of(model)) == obtained
+
+
+def test_index_that_cannot_be_used(room: Room) -> None:
+    """A broken index keeps nobody from loading what is here, or from fetching."""
+    home = room.folder / "data"
+    home.mkdir()
+    with sqlite3.connect(home / "index.sqlite3") as base:
+        base.execute("PRAGMA user_version = 999")
+    base.close()
+    room.put("loras/fog.safetensors", FOG)
+    assert room.obtain("fog.safetensors", offline=True).pin is None
+    model = room.hub.add_model("Ink", {"ink.safetensors": INK})
+    assert room.obtain(version_of(model)).path.read_bytes() == INK
 
 
 # ── fetched ──
@@ -237,7 +261,8 @@ def test_stopped_fetch_leaves_a_partial(room: Room) -> None:
         for seen in room.hub.requests[before:]
         if seen.route == "delivery.bytes"
     ]
-    assert ranges and all(text.startswith("bytes=") and not text.startswith("bytes=0-") for text in ranges)
+    assert ranges
+    assert all(text.startswith("bytes=") and not text.startswith("bytes=0-") for text in ranges)
 
 
 def test_stopped_before_it_begins(room: Room) -> None:

@@ -1,4 +1,4 @@
-"""A model file by the name that a widget gives it, found as ComfyUI finds it."""
+"""A model file by the name that a widget or a prompt gives it, found as ComfyUI finds it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import os
 import posixpath
 from collections.abc import Iterable
 
-from ..catalog import LocalFile
+from ..catalog import LocalFile, base_name
+from ..names import fold
+from .folders import has_model_extension
 from .roots import Root
 
 
@@ -24,6 +26,23 @@ def find_named(roots: Iterable[Root], name: str) -> LocalFile | None:
             if (file := _stat(root, path)) is not None:
                 return file
     return None
+
+
+def find_stem(files: Iterable[str], stem: str) -> str | None:
+    """The name a LoRA tag of a prompt means in a list of names: with its folder or without, no extension.
+
+    >>> find_stem(["style/ink v2.safetensors", "fog.safetensors"], "Ink v2")
+    'style/ink v2.safetensors'
+    """
+    wanted = fold(stem.replace("\\", "/"))
+    by_rank: dict[int, str] = {}
+    for name in files:
+        plain = fold(name.replace("\\", "/"))
+        bare = plain.rpartition(".")[0] if has_model_extension(plain) else plain
+        ways = (plain, bare, base_name(plain), base_name(bare))
+        if wanted in ways:
+            by_rank.setdefault(ways.index(wanted), name)
+    return by_rank[min(by_rank)] if by_rank else None
 
 
 def _slashed(name: str) -> str:

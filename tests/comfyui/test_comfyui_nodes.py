@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from comfyui.prompts import Nodes, load, node, patch, sample
+from comfyui.running import ComfyUI, Refused
+from comfyui.tinymodels import LORA_METADATA, tiny_lora_sd3, tiny_lora_sd15, tiny_sd3
 from fakehub import faults
 from fakehub.server import FakeHub
 
-from comfyui.running import ComfyUI, Refused
-from comfyui.prompts import Nodes, load, node, patch, sample
-from comfyui.tinymodels import LORA_METADATA, tiny_lora_sd3, tiny_lora_sd15, tiny_sd3
 from tests.tools.make_node_names import NAMES, PREFIX, inputs_of, make_node_names
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -280,7 +280,7 @@ def test_interrupt_leaves_a_partial_to_go_on_with(comfyui: ComfyUI, hub: FakeHub
     assert "execution_interrupted" in dict(entry["status"]["messages"])
     assert not (comfyui.models / "checkpoints" / "slow.safetensors").exists()
     (partial,) = (comfyui.models / "checkpoints").glob("slow*.cwpart")
-    assert 0 < partial.stat().st_size
+    assert partial.stat().st_size > 0
 
     hub.straighten()
     before = len(hub.requests)
