@@ -27,10 +27,10 @@ class ActiveCheckpoint(io.ComfyNode):
             "that changes.",
             inputs=[],
             outputs=[
-                io.Model.Output(id="model", display_name="MODEL"),
-                io.Clip.Output(id="clip", display_name="CLIP"),
-                io.Vae.Output(id="vae", display_name="VAE"),
-                io.String.Output(id="info", display_name="info", tooltip="What is known of the model."),
+                io.Model.Output(display_name="MODEL"),
+                io.Clip.Output(display_name="CLIP"),
+                io.Vae.Output(display_name="VAE"),
+                io.String.Output(display_name="info", tooltip="What is known of the model."),
             ],
             hidden=[io.Hidden.unique_id],
         )

@@ -48,12 +48,12 @@ class ModelInfo(io.ComfyNode):
                 inputs.source(),
             ],
             outputs=[
-                io.String.Output(id="words", display_name="trigger words", tooltip="Separated by commas."),
-                io.String.Output(id="base_model", display_name="base model", tooltip="What it was made for."),
-                io.String.Output(id="licence", display_name="licence", tooltip="What its author permits."),
-                io.String.Output(id="settings", display_name="settings", tooltip="Recommended, a line each."),
-                io.String.Output(id="page", display_name="page", tooltip="Its address at its hub."),
-                io.Image.Output(id="preview", display_name="preview", tooltip="Black where there is none."),
+                io.String.Output(display_name="trigger words", tooltip="Separated by commas."),
+                io.String.Output(display_name="base model", tooltip="What it was made for."),
+                io.String.Output(display_name="licence", tooltip="What its author permits."),
+                io.String.Output(display_name="settings", tooltip="Recommended, a line each."),
+                io.String.Output(display_name="page", tooltip="Its address at its hub."),
+                io.Image.Output(display_name="preview", tooltip="Black where there is none."),
             ],
             hidden=[io.Hidden.unique_id],
         )

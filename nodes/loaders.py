@@ -30,10 +30,10 @@ class CheckpointLoader(io.ComfyNode):
                 inputs.pinned(),
             ],
             outputs=[
-                io.Model.Output(id="model", display_name="MODEL"),
-                io.Clip.Output(id="clip", display_name="CLIP"),
-                io.Vae.Output(id="vae", display_name="VAE"),
-                io.String.Output(id="info", display_name="info", tooltip="What is known of the model."),
+                io.Model.Output(display_name="MODEL"),
+                io.Clip.Output(display_name="CLIP"),
+                io.Vae.Output(display_name="VAE"),
+                io.String.Output(display_name="info", tooltip="What is known of the model."),
             ],
             hidden=[io.Hidden.unique_id],
         )
@@ -85,13 +85,11 @@ class LoRALoader(io.ComfyNode):
                 inputs.pinned(),
             ],
             outputs=[
-                io.Model.Output(id="model", display_name="MODEL"),
-                io.Clip.Output(id="clip", display_name="CLIP"),
-                io.String.Output(
-                    id="prompt", display_name="prompt", tooltip="The prompt with the words in it."
-                ),
-                io.String.Output(id="words", display_name="words", tooltip="The trigger words alone."),
-                io.String.Output(id="info", display_name="info", tooltip="What is known of the LoRA."),
+                io.Model.Output(display_name="MODEL"),
+                io.Clip.Output(display_name="CLIP"),
+                io.String.Output(display_name="prompt", tooltip="The prompt with the words in it."),
+                io.String.Output(display_name="words", tooltip="The trigger words alone."),
+                io.String.Output(display_name="info", tooltip="What is known of the LoRA."),
             ],
             hidden=[io.Hidden.unique_id],
         )

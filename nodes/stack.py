@@ -66,17 +66,14 @@ class LoRAStack(io.ComfyNode):
                 inputs.pinned(),
             ],
             outputs=[
-                io.Model.Output(id="model", display_name="MODEL"),
-                io.Clip.Output(id="clip", display_name="CLIP"),
+                io.Model.Output(display_name="MODEL"),
+                io.Clip.Output(display_name="CLIP"),
                 io.Custom(inputs.LORA_STACK).Output(
-                    id="lora_stack",
                     display_name="LORA_STACK",
                     tooltip="All LoRAs, for nodes that apply a stack.",
                 ),
-                io.String.Output(
-                    id="words", display_name="words", tooltip="The chosen trigger words of all."
-                ),
-                io.String.Output(id="info", display_name="info", tooltip="What is known of the LoRAs."),
+                io.String.Output(display_name="words", tooltip="The chosen trigger words of all."),
+                io.String.Output(display_name="info", tooltip="What is known of the LoRAs."),
             ],
             hidden=[io.Hidden.unique_id],
         )

@@ -56,10 +56,8 @@ class TriggerWords(io.ComfyNode):
                 ),
             ],
             outputs=[
-                io.String.Output(
-                    id="prompt", display_name="prompt", tooltip="The prompt with the words in it."
-                ),
-                io.String.Output(id="words", display_name="words", tooltip="The trigger words alone."),
+                io.String.Output(display_name="prompt", tooltip="The prompt with the words in it."),
+                io.String.Output(display_name="words", tooltip="The trigger words alone."),
             ],
             hidden=[io.Hidden.unique_id],
         )

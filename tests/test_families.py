@@ -13,12 +13,43 @@ from comfywatchman.families import Family, class_family, family_of, find_mismatc
 @pytest.mark.parametrize(
     ("family", "words"),
     [
-        (Family.SD1, ["SD 1.4", "SD 1.5", "SD 1.5 LCM", "SD 1.5 Hyper", "sd_v1", "sd_1.5", "stable-diffusion-v1",
-                      "stable-diffusion-v1/lora", "Stable Diffusion 1.x"]),
-        (Family.SD2, ["SD 2.0", "SD 2.1 768", "SD 2.1 Unclip", "sd_v2", "sd_v2_v", "stable-diffusion-v2-768-v/lora"]),
-        (Family.SDXL, ["SDXL 0.9", "SDXL 1.0", "SDXL Turbo", "SDXL 1.0 LCM", "Pony", "Illustrious", "NoobAI",
-                       "sdxl_base_v1-0", "stable-diffusion-xl-v1-base/lora", "Pony Diffusion"]),
-        (Family.SD3, ["SD 3", "SD 3.5", "SD 3.5 Large Turbo", "sd3", "sd3-m", "stable-diffusion-3-medium/lora"]),
+        (
+            Family.SD1,
+            [
+                "SD 1.4",
+                "SD 1.5",
+                "SD 1.5 LCM",
+                "SD 1.5 Hyper",
+                "sd_v1",
+                "sd_1.5",
+                "stable-diffusion-v1",
+                "stable-diffusion-v1/lora",
+                "Stable Diffusion 1.x",
+            ],
+        ),
+        (
+            Family.SD2,
+            ["SD 2.0", "SD 2.1 768", "SD 2.1 Unclip", "sd_v2", "sd_v2_v", "stable-diffusion-v2-768-v/lora"],
+        ),
+        (
+            Family.SDXL,
+            [
+                "SDXL 0.9",
+                "SDXL 1.0",
+                "SDXL Turbo",
+                "SDXL 1.0 LCM",
+                "Pony",
+                "Illustrious",
+                "NoobAI",
+                "sdxl_base_v1-0",
+                "stable-diffusion-xl-v1-base/lora",
+                "Pony Diffusion",
+            ],
+        ),
+        (
+            Family.SD3,
+            ["SD 3", "SD 3.5", "SD 3.5 Large Turbo", "sd3", "sd3-m", "stable-diffusion-3-medium/lora"],
+        ),
         (Family.FLUX, ["Flux.1 D", "Flux.1 S", "Flux.1 Kontext", "flux1", "flux-1-dev/lora", "Flux"]),
         (Family.FLUX2, ["Flux.2 D", "Flux.2 Klein 9B-base", "flux-2-dev/lora"]),
         (Family.AURAFLOW, ["AuraFlow", "Pony V7", "Pony Diffusion V7"]),
@@ -28,10 +59,29 @@ from comfywatchman.families import Family, class_family, family_of, find_mismatc
         (Family.QWEN, ["Qwen", "Qwen-Image/lora"]),
         (Family.Z_IMAGE, ["ZImageTurbo", "ZImageBase", "z-image/lora"]),
         (Family.LTXV, ["LTXV", "LTXV2", "LTX Video"]),
-        (None, ["", "Other", "Upscaler", "Krea 2", "Chroma", "HiDream-O1", "Qwen 3", "SD 4", "SD 15", "SDNext", "Flux 3 Video",
-                "Hunyuan3D", "Wan Image 2.7", "Animagine", "墨", "sd"]),
+        (
+            None,
+            [
+                "",
+                "Other",
+                "Upscaler",
+                "Krea 2",
+                "Chroma",
+                "HiDream-O1",
+                "Qwen 3",
+                "SD 4",
+                "SD 15",
+                "SDNext",
+                "Flux 3 Video",
+                "Hunyuan3D",
+                "Wan Image 2.7",
+                "Animagine",
+                "墨",
+                "sd",
+            ],
+        ),
     ],
-)  # fmt: skip
+)
 def test_words(family: Family | None, words: list[str]) -> None:
     """What hubs and trainers write."""
     assert {word: family_of(word) for word in words} == dict.fromkeys(words, family)

@@ -56,10 +56,23 @@ def test_form(pin: Pin, text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        *("ink.safetensors", "civitai:9@22", f"sha256:{SHA.hex}", "civitai: a.sft", "civitai:x a.sft", "hf:o a.sft"),
-        *("sha256:12 a.sft", "civitai:9 a\x1b.sft", "civitai:9 " + "a" * 300, "a" * 20_001, "civitai:+3 a.sft"),
+        *(
+            "ink.safetensors",
+            "civitai:9@22",
+            f"sha256:{SHA.hex}",
+            "civitai: a.sft",
+            "civitai:x a.sft",
+            "hf:o a.sft",
+        ),
+        *(
+            "sha256:12 a.sft",
+            "civitai:9 a\x1b.sft",
+            "civitai:9 " + "a" * 300,
+            "a" * 20_001,
+            "civitai:+3 a.sft",
+        ),
     ],
-)  # fmt: skip
+)
 def test_faults(text: str) -> None:
     """Text that is no pin is told, since to pass over it would use another file."""
     with pytest.raises(InvalidPin, match="pinned: "):

@@ -75,16 +75,21 @@ def test_any_text(text: str) -> None:
         ("OFF | 929497 | 1 | -0.5", StackRow(name="929497", on=False, strength_clip=-0.5)),
         (r"on|sub\ink.sft", StackRow(name=r"sub\ink.sft")),
         ("ink | words: a, (b, c:1.1)", StackRow(name="ink", words=("a", "(b, c:1.1)"))),
-        ("ink | 0.5 | Words : {x|y} z", StackRow(name="ink", strength_model=0.5, strength_clip=0.5, words=("{x|y} z",))),
+        (
+            "ink | 0.5 | Words : {x|y} z",
+            StackRow(name="ink", strength_model=0.5, strength_clip=0.5, words=("{x|y} z",)),
+        ),
         ("ink | 1 | 1 | words:", StackRow(name="ink", words=())),
         ('ink | words: ["(a", "b)"]', StackRow(name="ink", words=("(a", "b)"))),
         ("ink | words: [a, b]", StackRow(name="ink", words=("[a, b]",))),
         ('on | "a | b" | 2', StackRow(name="a | b", strength_model=2, strength_clip=2)),
         ('[{"name": "ink"}]', StackRow(name="ink")),
-        ('[{"name": "ink", "on": false, "strength_model": 2, "words": ["a, b"]}]',
-         StackRow(name="ink", on=False, strength_model=2, strength_clip=2, words=("a", "b"))),
+        (
+            '[{"name": "ink", "on": false, "strength_model": 2, "words": ["a, b"]}]',
+            StackRow(name="ink", on=False, strength_model=2, strength_clip=2, words=("a", "b")),
+        ),
     ],
-)  # fmt: skip
+)
 def test_line(line: str, row: StackRow) -> None:
     """A line as people write it."""
     assert parse_stack(line) == (row,)
