@@ -15,6 +15,7 @@ from comfyui.tinymodels import LORA_METADATA, tiny_lora_sd3, tiny_lora_sd15, tin
 from fakehub import faults
 from fakehub.server import FakeHub
 
+from comfywatchman.library.index import ACTIVE_CHECKPOINT, Index
 from tests.tools.make_node_names import NAMES, PREFIX, inputs_of, make_node_names
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -229,6 +230,47 @@ def test_model_info(comfyui: ComfyUI, hub: FakeHub) -> None:
     assert comfyui.probe(there, text=["2", 0], image=["2", 5])["text"] == "fog, lamp"
     assert f"/models/{model.id}" in comfyui.probe(there, text=["2", 4])["text"]
     assert not (comfyui.models / "loras" / "info.safetensors").exists()
+
+
+def test_preview(comfyui: ComfyUI) -> None:
+    """The picture beside the file is the preview; one that cannot be read is none."""
+    (comfyui.models / "loras" / "seen.safetensors").write_bytes(tiny_lora_sd3("seen"))
+    info = {"2": node("ComfyWatchmanModelInfo", name="loras/seen.safetensors")}
+    black = comfyui.probe(info, image=["2", 5])
+    preview = comfyui.models / "loras" / "seen.preview.png"
+    preview.write_bytes(b"\x89PNG no picture")
+    other = {"2": node("ComfyWatchmanModelInfo", name=r"loras/seen.safetensors", source=" ")}
+    assert comfyui.probe(other, image=["2", 5]) == black
+    drawing = {"1": node("EmptyImage", width=8, height=4, batch_size=1, color=0xFF0000)}
+    drawing |= {"9": node("SaveImage", images=["1", 0], filename_prefix="red")}
+    shown = comfyui.outputs(drawing)["9"]["images"][0]["filename"]
+    preview.write_bytes((comfyui.base / "output" / shown).read_bytes())
+    want = comfyui.probe({"1": drawing["1"]}, image=["1", 0])
+    again = {"2": node("ComfyWatchmanModelInfo", source="loras/seen.safetensors")}
+    assert comfyui.probe(again, image=["2", 5]) == want
+
+
+# ── the active checkpoint ──
+
+
+def test_active_checkpoint(comfyui: ComfyUI) -> None:
+    """It is loaded like any other, again only when another one becomes active, and told when none is."""
+    home = comfyui.base / "user" / "__comfywatchman"
+    active = {"2": node("ComfyWatchmanActiveCheckpoint")}
+    look = active | {"look": node("CwTestProbe", model=["2", 0])}
+    with Index(home) as index:
+        if index.recall(ACTIVE_CHECKPOINT) is None:
+            assert "No checkpoint is active" in failure(comfyui, active)["exception_message"]
+        index.remember(ACTIVE_CHECKPOINT, "tiny_sd3.safetensors")
+        assert "2" not in cached(comfyui.run(look))
+        assert "2" in cached(comfyui.run(look))
+        index.remember(ACTIVE_CHECKPOINT, "tiny_sd3_novae.safetensors")
+        assert "2" not in cached(comfyui.run(look))
+        index.remember(ACTIVE_CHECKPOINT, "tiny_sd3_novae.safetensors")
+        assert "2" in cached(comfyui.run(look))
+    mine = comfyui.probe(active | sample("", model=["2", 0], clip=["2", 1]), latent=["latent", 0])
+    stock = load("tiny_sd3_novae.safetensors") | sample("", model=["1", 0], clip=["1", 1])
+    assert comfyui.probe(stock, latent=["latent", 0]) == mine
 
 
 # ── what is missing ──
