@@ -10,7 +10,7 @@ import importlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -52,16 +52,43 @@ def find_host_roots(settings: Settings) -> Roots:
         InvalidSettings: an extra file cannot be read.
     """
     paths = _folder_paths()
-    configs = (*_extra_configs(), *settings.extra_model_paths)
-    read = find_roots(comfyui=Path(paths.base_path), models_dir=Path(paths.models_dir), configs=configs)
-    output = Path(os.path.realpath(paths.get_output_directory()))
+    table = dict(paths.folder_names_and_paths)
+    return _gather_roots(
+        Path(paths.base_path),
+        Path(paths.models_dir),
+        Path(os.path.realpath(paths.get_output_directory())),
+        configs=(*_extra_configs(), *settings.extra_model_paths),
+        registered=tuple((name, tuple(places)) for name, (places, _) in table.items()),
+        changed=_changed(Path(paths.models_dir)),
+    )
+
+
+@lru_cache(maxsize=2)
+def _gather_roots(
+    base: Path,
+    models_dir: Path,
+    output: Path,
+    *,
+    configs: tuple[Path, ...],
+    registered: tuple[tuple[str, tuple[str, ...]], ...],
+    changed: int,  # noqa: ARG001 - when a folder was last made by hand
+) -> Roots:
+    """Put together once for the same places: nodes ask in each run, and ComfyUI has some 60 folders."""
+    read = find_roots(comfyui=base, models_dir=models_dir, configs=configs)
     by_folder = dict(read.by_folder)
-    for name, (registered, _) in dict(paths.folder_names_and_paths).items():
+    for name, places in registered:
         folder = canonical_folder(name)
         if folder not in _NO_MODELS:
-            live = tuple(_live_roots(folder, registered, output))
+            live = tuple(_live_roots(folder, places, output))
             by_folder[folder] = _merge(live, read.by_folder.get(folder, ()))
     return replace(read, by_folder=by_folder)
+
+
+def _changed(folder: Path) -> int:
+    try:
+        return folder.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def send(event: str, data: Mapping[str, Json]) -> None:

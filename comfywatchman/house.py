@@ -155,11 +155,11 @@ class House:
         """
         from .obtaining import Obtainer
 
-        roots = self.roots()
+        settings = self.settings()
+        roots = self._find_roots(settings)
         if roots is None:
             raise NoComfyUI("this needs a ComfyUI or a models folder, and none was given")
-        pickles = self.settings().node_pickles
-        return Obtainer(self.watchman(), roots=roots, index=self.index, pickles=pickles)
+        return Obtainer(self.watchman, roots=roots, index=self.index, pickles=settings.node_pickles)
 
     def _open_known(self, roots: Roots | None) -> Known:
         from .hubs.known import Known, Places, find_places

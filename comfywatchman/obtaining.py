@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from .air import HubLink, HuggingFaceLink, parse_thing
@@ -60,10 +61,15 @@ _SIGN_IN: Final = (
 
 
 class Obtainer:
-    """Finds and brings model files for nodes. `pickles` says whether their formats may be used."""
+    """Finds and brings model files for nodes. `pickles` says whether their formats may be used.
 
-    def __init__(self, watchman: Watchman, *, roots: Roots, index: Index, pickles: bool = False) -> None:
-        self._watchman = watchman
+    The verbs are asked for when a hub is needed: most runs of a workflow find everything here.
+    """
+
+    def __init__(
+        self, verbs: Callable[[], Watchman], *, roots: Roots, index: Index, pickles: bool = False
+    ) -> None:
+        self._verbs = verbs
         self._roots = roots
         self._index = index
         self._pickles = pickles
@@ -142,6 +148,10 @@ class Obtainer:
             return summary
         described = Description(subject=obtained.file.name, examined=examined, files=files[:1])
         return summarize(described, obtained.origin)
+
+    @cached_property
+    def _watchman(self) -> Watchman:
+        return self._verbs()
 
     # ── here ──
 

@@ -8,7 +8,7 @@ from ..comfywatchman import host
 from ..comfywatchman.errors import WatchmanError
 from ..comfywatchman.library.index import ACTIVE_CHECKPOINT
 from . import inputs
-from .desk import identify, in_words, obtain, open_obtainer
+from .desk import identify, in_words, obtain
 from .told import tell
 from .weights import load_checkpoint
 
@@ -51,9 +51,7 @@ class ActiveCheckpoint(io.ComfyNode):
             thing = read_active()
         if not thing:
             raise RuntimeError("No checkpoint is active.\nChoose one in the comfywatchman panel.")
-        obtained = obtain(thing, folder="checkpoints", pinned="", node_id=cls.hidden.unique_id)
-        with in_words():
-            summary = open_obtainer().summarize(obtained)
+        obtained, summary = obtain(thing, folder="checkpoints", pinned="", node_id=cls.hidden.unique_id)
         return io.NodeOutput(*load_checkpoint(obtained), str(summary), ui=tell([(obtained, summary)]))
 
 

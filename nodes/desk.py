@@ -17,6 +17,7 @@ from ..comfywatchman import host
 from ..comfywatchman.errors import WatchmanError
 from ..comfywatchman.obtained import Obtained
 from ..comfywatchman.obtaining import Obtainer
+from ..comfywatchman.summary import Summary
 from ..comfywatchman.transfer.events import Progress
 
 _BEAT: Final = 0.1  # seconds between two looks at the interrupt
@@ -38,8 +39,8 @@ def in_words() -> Iterator[None]:
         raise RuntimeError(f"{fault.message}\n{fault.hint}".strip()) from fault
 
 
-def obtain(thing: str, *, folder: str, pinned: str, node_id: str | None) -> Obtained:
-    """The file that an input means, fetched if it is missing.
+def obtain(thing: str, *, folder: str, pinned: str, node_id: str | None) -> tuple[Obtained, Summary]:
+    """The file that an input means, fetched if it is missing, and what is known of it.
 
     Raises:
         RuntimeError: it cannot be had; the text says why.
@@ -50,10 +51,11 @@ def obtain(thing: str, *, folder: str, pinned: str, node_id: str | None) -> Obta
     with in_words():
         obtainer = open_obtainer()
         if obtainer.find(thing, folder=folder, pinned=pinned) is not None:
-            return obtainer.obtain(thing, folder=folder, pinned=pinned)
-        obtained = _Errand(obtainer, thing, folder=folder, pinned=pinned).wait(node_id)
-        identities().settle(obtainer, thing, folder, pinned)
-        return obtained
+            obtained = obtainer.obtain(thing, folder=folder, pinned=pinned)
+        else:
+            obtained = _Errand(obtainer, thing, folder=folder, pinned=pinned).wait(node_id)
+            identities().settle(obtainer, thing, folder, pinned)
+        return obtained, obtainer.summarize(obtained)
 
 
 def identify(thing: str, *, folder: str | None, pinned: str) -> str:

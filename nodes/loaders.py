@@ -7,7 +7,7 @@ from typing import Any
 from comfy_api.v0_0_2 import io
 
 from . import inputs
-from .desk import identify, in_words, obtain, open_obtainer
+from .desk import identify, in_words, obtain
 from .told import tell
 from .weights import apply_lora, load_checkpoint
 
@@ -52,9 +52,7 @@ class CheckpointLoader(io.ComfyNode):
     def execute(cls, ckpt_name: str | None = None, source: str = "", pinned: str = "") -> io.NodeOutput:
         """Fetch it if it must be, and load it."""
         thing = inputs.thing_of(ckpt_name, source)
-        obtained = obtain(thing, folder="checkpoints", pinned=pinned, node_id=cls.hidden.unique_id)
-        with in_words():
-            summary = open_obtainer().summarize(obtained)
+        obtained, summary = obtain(thing, folder="checkpoints", pinned=pinned, node_id=cls.hidden.unique_id)
         return io.NodeOutput(*load_checkpoint(obtained), str(summary), ui=tell([(obtained, summary)]))
 
 
@@ -123,9 +121,8 @@ class LoRALoader(io.ComfyNode):
     ) -> io.NodeOutput:
         """Fetch it if it must be, apply it, and join its words to the prompt."""
         thing = inputs.thing_of(lora_name, source)
-        obtained = obtain(thing, folder="loras", pinned=pinned, node_id=cls.hidden.unique_id)
+        obtained, summary = obtain(thing, folder="loras", pinned=pinned, node_id=cls.hidden.unique_id)
         with in_words():
-            summary = open_obtainer().summarize(obtained)
             applied = apply_lora(
                 model,
                 clip,

@@ -14,7 +14,7 @@ from ..comfywatchman.stacks import StackRow, parse_stack
 from ..comfywatchman.summary import Summary
 from ..comfywatchman.triggers import merge_words
 from . import inputs
-from .desk import identify, in_words, obtain, open_obtainer
+from .desk import identify, in_words, obtain
 from .told import tell
 from .weights import apply_lora
 
@@ -137,9 +137,8 @@ def read_lora_stack(stack: Any) -> Iterator[StackRow]:
 
 
 def _open(row: StackRow, pinned: str, node_id: str | None) -> _Layer:
-    obtained = obtain(row.name, folder="loras", pinned=pinned, node_id=node_id)
-    with in_words():
-        return _Layer(row=row, obtained=obtained, summary=open_obtainer().summarize(obtained))
+    obtained, summary = obtain(row.name, folder="loras", pinned=pinned, node_id=node_id)
+    return _Layer(row=row, obtained=obtained, summary=summary)
 
 
 def _apply_all(

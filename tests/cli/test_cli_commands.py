@@ -30,6 +30,7 @@ ALL = (
     "script",
     "search",
     "describe",
+    "checkpoint",
     "token",
     "settings",
     "demo",
