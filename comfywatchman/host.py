@@ -12,13 +12,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from .catalog import Json, canonical_folder
-from .house import House
-from .library.roots import Root, Roots, find_roots
-from .settings import Settings, find_home
-from .tokens import TokenStore, find_keyring
+
+if TYPE_CHECKING:  # what is imported when it is needed costs ComfyUI's start nothing
+    from .house import House
+    from .library.roots import Root, Roots
+    from .settings import Settings
 
 # Folders of ComfyUI that hold no models.
 _NO_MODELS: Final = frozenset({"custom_nodes", "configs", "datasets"})
@@ -27,6 +28,10 @@ _NO_MODELS: Final = frozenset({"custom_nodes", "configs", "datasets"})
 @cache
 def open_house() -> House:
     """The house of this ComfyUI: made once, kept as long as it runs."""
+    from .house import House
+    from .settings import find_home
+    from .tokens import TokenStore, find_keyring
+
     home = find_data_folder(os.environ)
     own = find_home(os.environ)
     tokens = TokenStore(home, os.environ, keyring=find_keyring(), fallback=own)
@@ -39,6 +44,8 @@ def find_data_folder(environment: Mapping[str, str]) -> Path:
     ComfyUI serves that to nobody. `get_system_user_directory` is there since 0.3.76 and only joins names.
     """
     if environment.get("COMFYWATCHMAN_HOME"):
+        from .settings import find_home
+
         return find_home(environment)
     return Path(_folder_paths().get_user_directory()) / "__comfywatchman"
 
@@ -74,6 +81,8 @@ def _gather_roots(
     changed: int,  # noqa: ARG001 - when a folder was last made by hand
 ) -> Roots:
     """Put together once for the same places: nodes ask in each run, and ComfyUI has some 60 folders."""
+    from .library.roots import find_roots
+
     read = find_roots(comfyui=base, models_dir=models_dir, configs=configs)
     by_folder = dict(read.by_folder)
     for name, places in registered:
@@ -131,6 +140,8 @@ def _extra_configs() -> Iterator[Path]:
 
 
 def _live_roots(folder: str, registered: Iterable[str], output: Path) -> Iterator[Root]:
+    from .library.roots import Root
+
     for path in registered:
         is_output = Path(os.path.realpath(path)).is_relative_to(output)
         yield Root(folder=folder, path=Path(path), output=is_output)

@@ -81,8 +81,12 @@ class Obtainer:
             InvalidAir: the thing is neither a name nor a link, id or AIR.
             InvalidPin: a pin cannot be read.
             WrongFolder: it is here, but of another kind.
+            Refused: it is a pickle, and the settings allow none.
         """
-        return self._find(self._question(thing, folder, pinned))
+        obtained = self._find(self._question(thing, folder, pinned))
+        if obtained is not None:
+            self._check_format(obtained.file.name)
+        return obtained
 
     def obtain(
         self,

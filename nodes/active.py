@@ -6,7 +6,6 @@ from comfy_api.v0_0_2 import io
 
 from ..comfywatchman import host
 from ..comfywatchman.errors import WatchmanError
-from ..comfywatchman.library.index import ACTIVE_CHECKPOINT
 from . import inputs
 from .desk import identify, in_words, obtain
 from .told import tell
@@ -50,7 +49,9 @@ class ActiveCheckpoint(io.ComfyNode):
         with in_words():
             thing = read_active()
         if not thing:
-            raise RuntimeError("No checkpoint is active.\nChoose one in the comfywatchman panel.")
+            raise RuntimeError(
+                "No checkpoint is active.\nChoose one in the comfywatchman panel, or with `comfywatchman checkpoint NAME`."
+            )
         obtained, summary = obtain(thing, folder="checkpoints", pinned="", node_id=cls.hidden.unique_id)
         return io.NodeOutput(*load_checkpoint(obtained), str(summary), ui=tell([(obtained, summary)]))
 
@@ -61,5 +62,7 @@ def read_active() -> str:
     Raises:
         IndexTooNew, IndexLocked: the index cannot be used.
     """
+    from ..comfywatchman.library.index import ACTIVE_CHECKPOINT
+
     choice = host.open_house().index.recall(ACTIVE_CHECKPOINT)
     return choice.value if choice else ""

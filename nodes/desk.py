@@ -11,14 +11,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ..comfywatchman import host
 from ..comfywatchman.errors import WatchmanError
-from ..comfywatchman.obtained import Obtained
-from ..comfywatchman.obtaining import Obtainer
-from ..comfywatchman.summary import Summary
-from ..comfywatchman.transfer.events import Progress
+
+if TYPE_CHECKING:  # what is imported when it is needed costs ComfyUI's start nothing
+    from ..comfywatchman.obtained import Obtained
+    from ..comfywatchman.obtaining import Obtainer
+    from ..comfywatchman.summary import Summary
+    from ..comfywatchman.transfer.events import Progress
 
 _BEAT: Final = 0.1  # seconds between two looks at the interrupt
 _PATIENCE: Final = 15.0  # seconds that a stopped thread is waited for
@@ -50,9 +52,8 @@ def obtain(thing: str, *, folder: str, pinned: str, node_id: str | None) -> tupl
         raise RuntimeError("No model is chosen.\nChoose a file, or give a link, an id or an AIR as `source`.")
     with in_words():
         obtainer = open_obtainer()
-        if obtainer.find(thing, folder=folder, pinned=pinned) is not None:
-            obtained = obtainer.obtain(thing, folder=folder, pinned=pinned)
-        else:
+        obtained = obtainer.find(thing, folder=folder, pinned=pinned)
+        if obtained is None:
             obtained = _Errand(obtainer, thing, folder=folder, pinned=pinned).wait(node_id)
             identities().settle(obtainer, thing, folder, pinned)
         return obtained, obtainer.summarize(obtained)

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from comfy_api.v0_0_2 import io
 
 from ..comfywatchman.errors import InvalidStack
-from ..comfywatchman.obtained import Obtained
 from ..comfywatchman.stacks import StackRow, parse_stack
-from ..comfywatchman.summary import Summary
 from ..comfywatchman.triggers import merge_words
 from . import inputs
 from .desk import identify, in_words, obtain
 from .told import tell
 from .weights import apply_lora
+
+if TYPE_CHECKING:
+    from ..comfywatchman.obtained import Obtained
+    from ..comfywatchman.summary import Summary
 
 _HELP: Final = "on | name, link or id | strength | strength for CLIP | words: a, b"
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from ..comfywatchman.catalog import Json
-from ..comfywatchman.obtained import Obtained
-from ..comfywatchman.summary import Summary
+if TYPE_CHECKING:
+    from ..comfywatchman.catalog import Json
+    from ..comfywatchman.obtained import Obtained
+    from ..comfywatchman.summary import Summary
 
 
 def tell(used: Iterable[tuple[Obtained, Summary]]) -> dict[str, list[Json]]:

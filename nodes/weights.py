@@ -16,13 +16,15 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ..comfywatchman import host
 from ..comfywatchman.errors import BaseModelMismatch
 from ..comfywatchman.families import find_mismatch
-from ..comfywatchman.obtained import Obtained
-from ..comfywatchman.summary import Summary
+
+if TYPE_CHECKING:
+    from ..comfywatchman.obtained import Obtained
+    from ..comfywatchman.summary import Summary
 
 _LOG: Final = logging.getLogger(__name__)
 _KEPT_FILES: Final = 8

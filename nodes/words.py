@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from comfy_api.v0_0_2 import io
 
 from ..comfywatchman import host
 from ..comfywatchman.errors import InvalidAir, NotHere
-from ..comfywatchman.library.named import find_stem
-from ..comfywatchman.obtaining import Obtainer
 from ..comfywatchman.triggers import find_tags, leave_out, merge_words
 from . import inputs
 from .desk import identify, in_words, open_obtainer
 from .stack import read_lora_stack
+
+if TYPE_CHECKING:
+    from ..comfywatchman.obtaining import Obtainer
 
 
 class TriggerWords(io.ComfyNode):
@@ -102,6 +103,8 @@ class TriggerWords(io.ComfyNode):
 
 def _tagged(text: str | None) -> list[str]:
     """The local names of the LoRAs that the tags in a text mean; what is not here has no words."""
+    from ..comfywatchman.library.named import find_stem
+
     tags = find_tags(text or "")
     names = host.list_names("loras") if tags else []
     found = (find_stem(names, stem) for stem, _ in tags)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from ..errors import InputError
 from ..library.index import Choice
 from .house import open_house
 from .main import OK, STILL_OPEN
@@ -23,6 +24,8 @@ def checkpoint(context: click.Context, name: str | None) -> int:
     a link, an id or an AIR, which the next run fetches if it is missing.
     """
     options = common(context)
+    if name is not None and not name.strip():
+        raise InputError("checkpoint: expected a name, a link, an id or an AIR", hint="Give one, or nothing.")
     with open_house(options, needs_models=False) as house:
         watchman = house.watchman
         choice = watchman.active_checkpoint if name is None else watchman.activate_checkpoint(name.strip())
