@@ -162,6 +162,7 @@ OUTCOME = {
     "state": {"verified", "failed", "cancelled", "skipped"},
     "verification": {"digest", "size", "structure", "none"},
     "seconds": is_seconds,
+    "weak_publish": bool,
     "error": maybe(ERROR),
 }
 MODEL = {"hub": str, "id": str, "name": str, "page": str, "type": maybe(str), "versions": list}
