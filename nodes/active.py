@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from comfy_api.v0_0_2 import io
 
 from ..comfywatchman import host
@@ -10,6 +12,11 @@ from . import inputs
 from .desk import identify, in_words, obtain
 from .told import tell
 from .weights import load_checkpoint
+
+_NONE: Final = (
+    "No checkpoint is active.\n"
+    "Choose one in the comfywatchman panel, or with `comfywatchman checkpoint NAME`."
+)
 
 
 class ActiveCheckpoint(io.ComfyNode):
@@ -49,9 +56,7 @@ class ActiveCheckpoint(io.ComfyNode):
         with in_words():
             thing = read_active()
         if not thing:
-            raise RuntimeError(
-                "No checkpoint is active.\nChoose one in the comfywatchman panel, or with `comfywatchman checkpoint NAME`."
-            )
+            raise RuntimeError(_NONE)
         obtained, summary = obtain(thing, folder="checkpoints", pinned="", node_id=cls.hidden.unique_id)
         return io.NodeOutput(*load_checkpoint(obtained), str(summary), ui=tell([(obtained, summary)]))
 

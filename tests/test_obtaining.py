@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,8 +35,9 @@ from comfywatchman.errors import (
 )
 from comfywatchman.house import House
 from comfywatchman.library.indexed import Indexed
-from comfywatchman.library.named import find_stem
-from comfywatchman.library.roots import find_roots
+from comfywatchman.library.named import find_named, find_stem
+from comfywatchman.library.origin import Origin
+from comfywatchman.library.roots import Root, find_roots
 from comfywatchman.obtained import Obtained
 from comfywatchman.tokens import TokenStore
 from comfywatchman.transfer.events import Progress
@@ -265,6 +268,21 @@ def test_stopped_fetch_leaves_a_partial(room: Room) -> None:
     assert all(text.startswith("bytes=") and not text.startswith("bytes=0-") for text in ranges)
 
 
+def test_two_at_once(room: Room) -> None:
+    """A file that another run, or a page, is fetching is waited for and not fetched twice."""
+    big = models.safetensors({"a": (512, 1024)}, seed="shared")
+    model = room.hub.add_model("Big", {"big.safetensors": big})
+    room.hub.bend("delivery.bytes", faults.slow(2 << 20))
+    with ThreadPoolExecutor(2) as pool:
+        both = [pool.submit(room.obtain, version_of(model)) for _ in range(2)]
+    assert len({future.result().path for future in both}) == 1
+    sent = [
+        seen for seen in room.hub.requests if seen.route == "delivery.bytes" and seen.request.method == "GET"
+    ]
+    starts = [seen.request.headers.get("Range", "bytes=0-") for seen in sent]
+    assert len([start for start in starts if start.startswith("bytes=0-")]) == 1
+
+
 def test_stopped_before_it_begins(room: Room) -> None:
     """A stop during the hub's answer fetches nothing."""
     model = room.hub.add_model("Ink", {"ink.safetensors": INK})
@@ -411,6 +429,42 @@ def test_pin_that_the_hub_contradicts(room: Room) -> None:
         room.obtain("v:110", pinned=f"civitai:5@110+11 sha256:{'0' * 64} ink.safetensors")
     with pytest.raises(InvalidPin):
         room.obtain("5", pinned="ink")
+
+
+# ── the values ──
+
+
+def test_identity(room: Room) -> None:
+    """It changes with the file, and not when the file's digest becomes known."""
+    place = room.put("loras/ink.safetensors", INK)
+    before = room.obtain("ink.safetensors")
+    room.know("loras/ink.safetensors", INK)
+    os.utime(place, ns=(before.file.mtime_ns, before.file.mtime_ns))
+    again = room.obtain("ink.safetensors")
+    assert again.identity == before.identity
+    room.put("loras/ink.safetensors", FOG + b" ")
+    assert room.obtain("ink.safetensors").identity != before.identity
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        Origin(hub="civitai", model_id="none", version_id="-1"),
+        Origin(hub="huggingface", model_id="../..", file_id="a"),
+        Origin(hub="huggingface", model_id="gpt2", file_id="a"),
+        Origin(hub="elsewhere", model_id="1"),
+    ],
+)
+def test_origin_that_is_none(origin: Origin) -> None:
+    """What an index of somebody else's making says of an origin is no link."""
+    file = LocalFile(folder="loras", path="a.sft", root="/m", size=1, mtime_ns=1)
+    assert (Obtained(file=file, origin=origin).link, Obtained(file=file, origin=origin).pin) == (None, None)
+
+
+@pytest.mark.parametrize("name", ["", "\0", "a\0.safetensors", "x" * 5000, "."])
+def test_names_of_nothing(tmp_path: Path, name: str) -> None:
+    """No name makes the look-up fail."""
+    assert find_named([Root(folder="loras", path=tmp_path)], name) is None
 
 
 # ── what is known ──
