@@ -213,6 +213,10 @@ class Settings:
     bandwidth: int | None = field(
         default=None, metadata=_key(_optional(_BYTES), "the most bytes a second over all transfers")
     )
+    node_pickles: bool = field(
+        default=False,
+        metadata=_key(_FLAG, "let nodes fetch and load pickle formats (.ckpt .pt .pth .bin)", guard=True),
+    )
     nsfw: bool = field(default=False, metadata=_key(_FLAG, "show adult models in search"))
     sidecars: str = field(
         default="civitai-info",

@@ -3,6 +3,11 @@
 from comfy_api.v0_0_2 import ComfyExtension, io
 
 from ..comfywatchman import host
+from .active import ActiveCheckpoint
+from .info import ModelInfo
+from .loaders import CheckpointLoader, LoRALoader
+from .stack import LoRAStack
+from .words import TriggerWords
 
 
 class ComfyWatchman(ComfyExtension):
@@ -10,7 +15,7 @@ class ComfyWatchman(ComfyExtension):
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         """The classes of all nodes."""
-        return []
+        return [CheckpointLoader, LoRALoader, LoRAStack, TriggerWords, ModelInfo, ActiveCheckpoint]
 
 
 def comfy_entrypoint() -> ComfyExtension:

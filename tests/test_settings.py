@@ -15,7 +15,7 @@ from comfywatchman.settings import FILE_NAME, GIB, Origin, Settings, find_home, 
 
 GUARDS = {
     "civitai_endpoint", "huggingface_endpoint", "mirrors", "allowed_hosts", "fetch_certain", "automatic_cap",
-    "file_cap", "plan_cap", "plan_files",
+    "file_cap", "plan_cap", "plan_files", "node_pickles",
 }  # fmt: skip
 
 

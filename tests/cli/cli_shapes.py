@@ -192,6 +192,7 @@ DOCUMENTS: dict[str, Shape] = {
         "files": [FILE],
         "problems": [PROBLEM],
     },
+    "comfywatchman.checkpoint/1": {"name": maybe(str), "revision": int},
     "comfywatchman.settings/1": {"settings": dict},
     "comfywatchman.token/1": {"hub": {"civitai", "huggingface"}, "has_token": bool},
     "comfywatchman.script/1": {"script": str},
