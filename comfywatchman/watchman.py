@@ -31,7 +31,6 @@ from .errors import (
     NoComfyUI,
     SeveralFiles,
     UnknownFolder,
-    WatchmanError,
 )
 from .hubs.asking import identify_all, search_all
 from .hubs.base import Fetched, Hub, SearchQuery
@@ -44,6 +43,7 @@ from .plan import Consent, Plan, Policy, Transfer, make_plan, make_transfer
 from .planfile import judge_again
 from .report import Answer, Description, Listing
 from .resolution import Evidence, Resolution
+from .transfer.entry import failure
 from .transfer.events import Listener, Outcome, State
 from .transfer.guard import Guard
 from .transfer.limits import Limits
@@ -152,7 +152,7 @@ class Watchman:
             )
         self._known.remember(fetched for fetched in map(_fetched, ran) if fetched is not None)
         rest = iter(ran)
-        return [_failed(t, doomed[id(t)]) if id(t) in doomed else next(rest) for t in transfers]
+        return [failure(t, doomed[id(t)]) if id(t) in doomed else next(rest) for t in transfers]
 
     def open_queue(self) -> Queue:
         """The queue that all processes with this data folder share; the caller closes it.
@@ -341,10 +341,6 @@ def _agreed(guard: Guard, transfers: Sequence[Transfer]) -> Guard:
 
 def _lies_here(file: LocalFile) -> bool:
     return Path(file.root, file.path).is_file()
-
-
-def _failed(transfer: Transfer, error: WatchmanError) -> Outcome:
-    return Outcome(transfer=transfer, state=State.FAILED, path=transfer.path, error=error)
 
 
 def _digest_or(subject: str, fault: InvalidAir) -> Digest:
