@@ -131,5 +131,7 @@ def _text(value: Json) -> str:
             return str(value).lower()
         case list():
             return ", ".join(map(str, value)) or "none"
+        case dict():
+            return ", ".join(f"{key}={inner}" for key, inner in value.items()) or "none"
         case _:
             return str(value)
