@@ -95,6 +95,19 @@ class House:
         roots = self._find_roots(settings)
         return replace(roots, chosen=settings.targets) if roots else None
 
+    def limits(self) -> Limits:
+        """What transfers may use, by the settings as they are now.
+
+        Raises:
+            InvalidSettings: the file or the environment cannot be used.
+        """
+        return make_limits(self.settings())
+
+    @property
+    def is_offline(self) -> bool:
+        """Whether no hub is ever asked."""
+        return self._offline
+
     @property
     def hubs(self) -> tuple[Hub, ...]:
         """All hubs; none offline."""

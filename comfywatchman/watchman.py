@@ -45,11 +45,12 @@ from .names import printable
 from .plan import Consent, Plan, Policy, Transfer, make_plan, make_transfer
 from .planfile import judge_again
 from .report import Answer, Description, Listing, Pasted, Report, Stage
-from .resolution import Evidence, Resolution
-from .transfer.events import Listener, Outcome, State
+from .resolution import Candidate, Evidence, Resolution
+from .transfer.entry import make_id
+from .transfer.events import Listener, Outcome, Progress, State
 from .transfer.guard import Guard
 from .transfer.limits import Limits
-from .transfer.queue import Queue
+from .transfer.queue import Problem, Queue
 from .workflow.document import Workflow, read_document, read_workflow
 from .workflow.loaders import Loaders, load_loaders
 from .workflow.references import find_references
@@ -129,7 +130,27 @@ class Watchman:
             UnknownFolder: the hub does not say where it belongs and no folder was given.
         """
         files = [self._only_file(link) for link in links]
-        return Plan(transfers=tuple(self._transfer_of(file, folder or file.folder) for file in files))
+        return Plan(transfers=tuple(self.transfer_of(file, folder=folder) for file in files))
+
+    def transfer_of(self, file: RemoteFile, *, folder: str | None = None) -> Transfer:
+        """The transfer that brings a file a person pointed at; `folder` for what does not say where it belongs.
+
+        Raises:
+            UnknownFolder: nobody says where it belongs.
+            UnsafePath: its name must not become a path.
+        """
+        folder = folder or file.folder
+        if folder is None:
+            hint = "Give the folder: --folder checkpoints, loras, vae, …"
+            raise UnknownFolder(f"{file.hub} does not say which folder {file.name} belongs to", hint=hint)
+        return make_transfer(
+            file,
+            folder=canonical_folder(folder),
+            path=base_name(file.name),
+            evidence=Evidence.URL,
+            target=self._target,
+            policy=self._policy,
+        )
 
     def fetch(
         self, transfers: Sequence[Transfer], *, listener: Listener, stop: threading.Event | None = None
@@ -161,6 +182,33 @@ class Watchman:
         self._known.remember(fetched for fetched in map(_fetched, ran) if fetched is not None)
         rest = iter(ran)
         return [_failed(t, doomed[id(t)]) if id(t) in doomed else next(rest) for t in transfers]
+
+    def work(
+        self, queue: Queue, *, agreed: frozenset[str] = frozenset(), stop: threading.Event | None = None
+    ) -> None:
+        """Carry out everything that is queued, and remember where it came from; ends when nothing waits.
+
+        `agreed` are origins that a person was asked about.
+
+        Raises:
+            IndexLocked: the queue's file cannot be used.
+        """
+
+        def listen(progress: Progress) -> None:
+            if progress.state is State.VERIFIED:
+                ended = queue.entries([make_id(progress.transfer)])
+                self._known.remember(filter(None, (_fetched(entry.outcome) for entry in ended)))
+
+        leave = queue.listen(listen)
+        try:
+            guard = replace(self._guard, agreed=self._guard.agreed | agreed)
+            queue.work(authorize=self._authorize, stop=stop, limits=self._limits, guard=guard)
+        finally:
+            leave()
+
+    def preflight(self, queue: Queue, transfers: Sequence[Transfer]) -> list[Problem]:
+        """What keeps transfers from being brought, as far as it can be known before; see `fetch`."""
+        return queue.preflight(transfers, limits=self._limits)
 
     def describe(self, subject: str) -> Description:
         """What a model is, by a file here, a link, an id, an AIR or a digest.
@@ -197,28 +245,25 @@ class Watchman:
                 faults.append(fault)
         return Listing(models=tuple(models), faults=tuple(faults))
 
-    def _only_file(self, link: HubLink) -> RemoteFile:
+    def candidates(self, link: HubLink) -> tuple[Candidate, ...]:
+        """The files that a person may mean by a link: one, or all of a repository or folder.
+
+        Raises:
+            HubError: a hub does not give it.
+            NeedsNetwork: hubs are not asked offline.
+        """
         files = self._hub(hub_of(link)).open(link)
         is_file = not isinstance(link, HuggingFaceLink) or not (link.path or "/").endswith("/")
-        if is_file or len(files) == 1:
+        return tuple(Candidate(file, Evidence.URL) for file in (files[:1] if is_file else files))
+
+    def _only_file(self, link: HubLink) -> RemoteFile:
+        files = [candidate.file for candidate in self.candidates(link)]
+        if len(files) == 1:
             return files[0]
         things = [f"hf:{file.id}" for file in files[:_SHOWN]]
         rest = f" … and {len(files) - _SHOWN} more" if len(files) > _SHOWN else ""
         raise SeveralFiles(
             f"{link} holds {len(files)} model files", hint=f"Say which: {' '.join(things)}{rest}"
-        )
-
-    def _transfer_of(self, file: RemoteFile, folder: str | None) -> Transfer:
-        if folder is None:
-            hint = "Give the folder: --folder checkpoints, loras, vae, …"
-            raise UnknownFolder(f"{file.hub} does not say which folder {file.name} belongs to", hint=hint)
-        return make_transfer(
-            file,
-            folder=canonical_folder(folder),
-            path=base_name(file.name),
-            evidence=Evidence.URL,
-            target=self._target,
-            policy=self._policy,
         )
 
     @property

@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from ..catalog import Json
+from ..catalog import Json, hub_title
 from ..house import HUBS
 from ..settings import read_settings, set_setting
 from .house import find_own_home, open_house, open_tokens
@@ -15,7 +15,7 @@ from .main import OK, STILL_OPEN
 from .options import common, common_options
 from .output import print_json, print_lines, say
 from .tables import render_table, table_width
-from .words import hub_title, one_line
+from .words import one_line
 
 _HUB = click.argument("hub", type=click.Choice(HUBS))
 
