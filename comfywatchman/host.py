@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -73,6 +73,15 @@ def send(event: str, data: Mapping[str, Json]) -> None:
 def server_routes() -> Any:
     """ComfyUI's `aiohttp.web.RouteTableDef`: what is added before it starts to serve is served."""
     return importlib.import_module("server").PromptServer.instance.routes
+
+
+def when_serving(work: Callable[[], None]) -> None:
+    """Call this once when ComfyUI begins to serve. It must not take time."""
+
+    async def begin(_app: object) -> None:
+        work()
+
+    importlib.import_module("server").PromptServer.instance.app.on_startup.append(begin)
 
 
 def _folder_paths() -> Any:

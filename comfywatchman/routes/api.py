@@ -6,7 +6,15 @@ from typing import Final
 
 from ..catalog import Json
 from .desk import Desk
-from .keeping import remove_token, show_settings, test_token, write_settings, write_token
+from .keeping import (
+    remove_token,
+    show_checkpoint,
+    show_settings,
+    test_token,
+    write_checkpoint,
+    write_settings,
+    write_token,
+)
 from .openapi import make_openapi
 from .reviews import fetch_plan, make_inspection, open_plan, show_plan
 from .serving import WORKFLOW, Call, Route
@@ -117,6 +125,21 @@ ROUTES: Final[tuple[Route, ...]] = (
     ),
     Route(
         method="DELETE", path="tokens/{hub}", verb=remove_token, gives="Token", about="forget a hub's token"
+    ),
+    Route(
+        method="GET",
+        path="checkpoint",
+        verb=show_checkpoint,
+        gives="Checkpoint",
+        about="the active checkpoint",
+    ),
+    Route(
+        method="PUT",
+        path="checkpoint",
+        verb=write_checkpoint,
+        takes="CheckpointRequest",
+        gives="Checkpoint",
+        about="make a checkpoint the active one",
     ),
     Route(method="GET", path="openapi.json", verb=show_openapi, gives="OpenApi", about="this document"),
 )
