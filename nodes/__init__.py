@@ -21,7 +21,7 @@ def comfy_entrypoint() -> ComfyExtension:
 
     Routes are added here and not in `on_load`, which ComfyUI calls only since 0.14.
     """
-    desk = Desk(host.open_house(), send=host.send)
+    desk = Desk(host.open_house, send=host.send)
     mount(host.server_routes(), desk, ROUTES)
     host.when_serving(desk.start_later)
     return ComfyWatchman()

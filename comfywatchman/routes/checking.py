@@ -7,11 +7,13 @@ anyOf · $ref
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from ..catalog import Json
 from .errors import InvalidRequest
 from .schemas import SCHEMAS, Schema
+
+if TYPE_CHECKING:
+    from ..catalog import Json
 
 _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     "object": (dict,),

@@ -86,7 +86,7 @@ class Server:
             roots=lambda _settings: find_roots(comfyui=folder / "ComfyUI"),
             offline=offline,
         )
-        self.desk = Desk(self.house, send=self.events.send)
+        self.desk = Desk(lambda: self.house, send=self.events.send)
         self._without = without
         self.port = 0
         self.worst_tick = 0.0
