@@ -49,15 +49,11 @@ class Desk:
     def close(self) -> None:
         """Stop the transfers in good order, and close what was opened."""
         self._closed.set()
-        with self._lock:
-            if self._plans is not None:
-                self._plans.close()
-            if self._worker is not None:
-                self._worker.close()
-            if self._feed is not None:
-                self._feed.close()
-            if self._queue is not None:
-                self._queue.close()
+        with self._lock:  # but not while they close: their threads may want it
+            opened = [self._plans, self._worker, self._feed, self._queue]
+        for one in opened:
+            if one is not None:
+                one.close()
 
     def start_later(self, seconds: float = _LATER) -> None:
         """Go on with what an earlier process left in the queue, once the server has come to rest."""
