@@ -19,7 +19,7 @@ def main() -> None:
     with FakeHub() as hub:
         for number in range(count):
             data = models.safetensors({"w": (mib * 512, 1024)}, seed=str(number))
-            hub.add_model(f"Big {number}", {f"big{number}.safetensors": data})
+            hub.add_model(f"big{number}", {f"big{number}.safetensors": data})
         sys.stdout.write(json.dumps({**hub.environment}) + "\n")
         sys.stdout.flush()
         sys.stdin.read()

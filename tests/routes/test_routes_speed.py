@@ -71,7 +71,8 @@ def measure(server: Server, names: list[str], seconds: float) -> Ticker:
     server.do("POST", "inspections", workflow)
     plan = server.plan({"workflow": ui(*map(lora, names))})
     with ticking(server) as ticker:
-        server.do("POST", f"plans/{plan['id']}/fetch", {"consent": "plan"})
+        fetched = server.do("POST", f"plans/{plan['id']}/fetch", {"consent": "plan"})
+        assert len(fetched["transfers"]) == len(names), fetched["skipped"]
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             server.do("POST", "inspections", workflow)
