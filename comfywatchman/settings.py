@@ -266,6 +266,10 @@ class Settings:
         default_factory=dict,
         metadata=_key(_PLACES, "where new files of a folder go, if several directories serve it"),
     )
+    node_pickles: bool = field(
+        default=False,
+        metadata=_key(_FLAG, "let nodes fetch and load pickle formats (.ckpt .pt .pth .bin)", guard=True),
+    )
     nsfw: bool = field(default=False, metadata=_key(_FLAG, "show adult models in search"))
     sidecars: str = field(
         default="civitai-info",

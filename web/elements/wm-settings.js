@@ -1,0 +1,177 @@
+// Our settings as rows, for our panel and for ComfyUI's settings dialog: <wm-settings .settings>.
+// With `only` (keys, separated by spaces) those alone. Wish: `wm-settings` { changes }; a null takes the default.
+
+/** @import { Setting } from "../types.js" */
+
+import { formatSize, hasSettingName, settingName } from "../format.js";
+import { css, html, live, nothing } from "../vendor/lit.js";
+import { t } from "../words.js";
+import { WmElement, define, keepKeys } from "./base.js";
+
+export class WmSettings extends WmElement {
+  static properties = {
+    settings: { attribute: false },
+    only: {},
+  };
+
+  static styles = [
+    WmElement.styles,
+    css`
+      :host {
+        display: block;
+      }
+
+      .setting {
+        align-items: center;
+        display: grid;
+        gap: 2px 12px;
+        grid-template-columns: minmax(0, 1fr) minmax(0, max-content);
+        padding: 8px 0;
+      }
+
+      .setting + .setting {
+        border-top: 1px solid var(--wm-line);
+      }
+
+      .setting > p {
+        grid-column: 1;
+      }
+
+      .value {
+        align-items: center;
+        display: flex;
+        gap: 6px;
+        grid-row: 1 / span 2;
+        grid-column: 2;
+        justify-content: end;
+        max-width: 200px;
+      }
+
+      .value .wm-field {
+        width: 120px;
+      }
+
+      details {
+        margin-top: 8px;
+      }
+
+      summary {
+        color: var(--wm-muted);
+        cursor: pointer;
+        padding: 6px 0;
+      }
+    `,
+  ];
+
+  constructor() {
+    super();
+    /** @type {Setting[] | null} */
+    this.settings = null;
+    /** @type {string | null} */
+    this.only = null;
+  }
+
+  render() {
+    if (!this.settings) return html`<p class="wm-muted">${t("settings.none")}</p>`;
+    const wanted = this.only?.split(/\s+/);
+    const shown = this.settings.filter((setting) => !wanted || wanted.includes(setting.key));
+    const mine = shown.filter((setting) => isOurs(setting) && isWritable(setting));
+    const rest = shown.filter((setting) => !mine.includes(setting));
+    return html`${mine.map((setting) => this.#row(setting))}
+      ${rest.length && !wanted
+        ? html`<details><summary>${t("settings.advanced")}</summary>${rest.map((setting) => this.#row(setting))}</details>`
+        : rest.map((setting) => this.#row(setting))}`;
+  }
+
+  /** @param {Setting} setting */
+  #row(setting) {
+    const writable = isWritable(setting);
+    const why = setting.origin === "environment" ? t("settings.environment") : writable ? "" : t("settings.guarded");
+    return html`<div class="setting">
+      <label for=${writable ? setting.key : nothing} id="label-${setting.key}">${settingName(setting)}</label>
+      <div class="value">${writable ? this.#control(setting) : html`<span class="wm-muted">${shownValue(setting)}</span>`}</div>
+      <p class="wm-small wm-muted" id="help-${setting.key}">${setting.help}${why ? ` · ${why}` : ""}</p>
+    </div>`;
+  }
+
+  /** @param {Setting} setting */
+  #control(setting) {
+    const { key, kind, value, choices } = setting;
+    const change = (/** @type {unknown} */ next) => this.emit("wm-settings", { changes: { [key]: next } });
+    if (kind === "flag" || typeof value === "boolean" || typeof setting.default === "boolean") {
+      return html`<input type="checkbox" id=${key} aria-describedby="help-${key}" .checked=${live(value === true)}
+        @change=${(/** @type {{ target: HTMLInputElement }} */ event) => change(event.target.checked)} />`;
+    }
+    if (choices) {
+      return html`<select class="wm-field" id=${key} aria-describedby="help-${key}"
+        @change=${(/** @type {{ target: HTMLSelectElement }} */ event) => change(event.target.value)}>
+        ${choices.map((choice) => html`<option value=${choice} ?selected=${choice === value}>${choice}</option>`)}
+      </select>`;
+    }
+    return html`<input class="wm-field" id=${key} aria-describedby="help-${key}"
+      inputmode=${kind === "count" ? "numeric" : "text"} placeholder=${shownDefault(setting)}
+      .value=${live(fieldValue(setting))} @keydown=${keepKeys}
+      @change=${(/** @type {{ target: HTMLInputElement }} */ event) => change(readField(setting, event.target.value))} />`;
+  }
+}
+
+/** @param {Setting} setting */
+function isOurs(setting) {
+  return hasSettingName(setting.key);
+}
+
+/** @param {Setting} setting */
+function isWritable(setting) {
+  return setting.writable && setting.origin !== "environment";
+}
+
+/** @param {Setting} setting */
+function fieldValue({ kind, value }) {
+  if (value === null || value === undefined) return "";
+  if (kind === "size" && typeof value === "number") return sizeText(value);
+  return Array.isArray(value) ? value.join(", ") : String(value);
+}
+
+/**
+ * A size as one types it, in powers of 1024 as the settings read them: 20971520 → "20 MiB".
+ *
+ * @param {number} size
+ */
+function sizeText(size) {
+  const units = ["", "KiB", "MiB", "GiB", "TiB"];
+  let at = 0;
+  let amount = size;
+  while (at < units.length - 1 && amount >= 1024 && amount % 1024 === 0) {
+    amount /= 1024;
+    at += 1;
+  }
+  return `${amount} ${units[at]}`.trim();
+}
+
+/**
+ * What a field's text means; nothing in it means the default.
+ *
+ * @param {Setting} setting
+ * @param {string} text
+ */
+function readField(setting, text) {
+  const clean = text.trim();
+  if (clean === "") return null;
+  return setting.kind === "count" && /^\d+$/.test(clean) ? Number(clean) : clean;
+}
+
+/** @param {Setting} setting */
+function shownDefault(setting) {
+  if (setting.default === null) return t("settings.unlimited");
+  return fieldValue({ ...setting, value: setting.default });
+}
+
+/** @param {Setting} setting */
+function shownValue(setting) {
+  const { value } = setting;
+  if (typeof value === "boolean") return t(value ? "settings.yes" : "settings.no");
+  if (value === null || (Array.isArray(value) && !value.length)) return t("settings.nothing");
+  return setting.kind === "size" && typeof value === "number" ? formatSize(value) : fieldValue(setting);
+}
+
+define("wm-settings", WmSettings);
