@@ -137,7 +137,9 @@ def test_big_body(tmp_path: Path) -> None:
         body = json.dumps({"workflow": ui(*[node] * 12_500)}).encode()
         headers = {"Content-Type": "application/json", "X-Comfywatchman": "1"}
         assert len(body) > 8 << 20
-        with ticking(server) as ticker:
-            for _ in range(3):
+        worst = []
+        for _ in range(5):
+            with ticking(server) as ticker:
                 assert server.raw("POST", PREFIX + "inspections", body, headers).status == 200
-    assert sorted(ticker.late)[-3] < LONGEST  # others may keep the machine busy at any moment
+            worst.append(max(ticker.late))
+    assert min(worst) < LONGEST  # others may keep the machine busy; what blocks does so each time
