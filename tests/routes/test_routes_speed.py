@@ -134,9 +134,9 @@ def test_big_body(tmp_path: Path) -> None:
     """A workflow of many megabytes is read without keeping the loop from others."""
     with serving(tmp_path, offline=True) as server:
         node = ("Note", ["x" * 100, 1, 2.5, None] * 5)
-        body = json.dumps({"workflow": ui(*[node] * 12_500)}).encode()
+        body = json.dumps({"workflow": ui(*[node] * 28_000)}).encode()
         headers = {"Content-Type": "application/json", "X-Comfywatchman": "1"}
-        assert len(body) > 8 << 20
+        assert len(body) > 16 << 20
         worst = []
         for _ in range(5):
             with ticking(server) as ticker:
