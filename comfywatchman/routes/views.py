@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from ..catalog import Access, Json, LocalFile, hub_title, page_of
+from ..catalog import Access, Json, LocalFile, extension, hub_title, page_of
 from ..errors import HubError, WatchmanError
+from ..library.folders import DIFFUSERS_FILE, has_model_extension
 from ..plan import Consent
 from ..report import Report
 from ..resolution import Ambiguous, Found, Missing, Present, Resolution
@@ -21,9 +22,6 @@ from .plans import Review
 
 if TYPE_CHECKING:
     from ..transfer.entry import Entry
-
-_DIFFUSERS: Final = "/model_index.json"
-_MODEL: Final = (".safetensors", ".sft", ".ckpt", ".pt", ".pt2", ".pth", ".bin", ".gguf", ".onnx", ".pkl")
 
 # ── inspections ──
 
@@ -86,10 +84,9 @@ def relink_of(resolution: Resolution | None) -> str | None:
 
 def widget_name(reference: Reference, path: str) -> str:
     """What ComfyUI's list calls the file at a path; without extension where the widget has none."""
-    name = path.removesuffix(_DIFFUSERS) if reference.folder == "diffusers" else path
-    if not reference.name.lower().endswith(_MODEL):
-        extension = next((end for end in _MODEL if name.lower().endswith(end)), "")
-        name = name[: len(name) - len(extension)]
+    name = path.removesuffix(f"/{DIFFUSERS_FILE}") if reference.folder == "diffusers" else path
+    if has_model_extension(name) and not has_model_extension(reference.name):
+        name = name[: -len(extension(name))]
     return name.replace("/", os.sep)
 
 

@@ -142,4 +142,4 @@ def test_big_body(tmp_path: Path) -> None:
             with ticking(server) as ticker:
                 assert server.raw("POST", PREFIX + "inspections", body, headers).status == 200
             worst.append(max(ticker.late))
-    assert min(worst) < LONGEST  # others may keep the machine busy; what blocks does so each time
+    assert min(worst) < 2 * LONGEST  # others may keep the machine busy; what blocks does so each time
