@@ -6,7 +6,7 @@ about again. A place that fails loses nothing of the others.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -56,15 +56,26 @@ class Case:
             self.candidates.extend(answer)
 
 
-def inquire(references: Sequence[Reference], *, known: KnownModels, hubs: Sequence[Hub]) -> list[Case]:
+Cases = Mapping[Reference, Case]
+
+
+def inquire(
+    references: Sequence[Reference],
+    *,
+    known: KnownModels,
+    hubs: Sequence[Hub],
+    told: Callable[[Sequence[Case], Sequence[Hub]], None] = lambda _cases, _left: None,
+) -> list[Case]:
     """Gather candidates for references, one case each in the same order.
 
-    With no hubs only the workflow and the table speak: that is the offline answer.
+    With no hubs only the workflow and the table speak: that is the offline answer. `told` hears of the cases
+    after each place has answered, and which hubs are left.
     """
     cases = [Case(reference) for reference in references]
     _ask_workflow(cases, hubs)
     _ask_known([case for case in cases if case.is_open], known, hubs)
-    for hub in hubs:
+    for number, hub in enumerate(hubs):
+        told(cases, hubs[number:])
         still_open = [case for case in cases if case.is_open]
         _ask_hub(hub, still_open, [case.reference for case in still_open])
         for case in still_open:
@@ -73,15 +84,26 @@ def inquire(references: Sequence[Reference], *, known: KnownModels, hubs: Sequen
 
 
 def inquire_once(
-    references: Sequence[Reference], *, known: KnownModels, hubs: Sequence[Hub]
-) -> dict[Reference, Case]:
+    references: Sequence[Reference],
+    *,
+    known: KnownModels,
+    hubs: Sequence[Hub],
+    told: Callable[[Cases, Sequence[Hub]], None] = lambda _cases, _left: None,
+) -> Cases:
     """The same for references of which several may ask for the same thing: those share a case."""
-    asked = {_question(reference): reference for reference in references}
-    cases = dict(zip(asked, inquire([*asked.values()], known=known, hubs=hubs), strict=True))
-    return {reference: cases[_question(reference)] for reference in references}
+    asked = {question_of(reference): reference for reference in references}
+
+    def spread(cases: Sequence[Case]) -> Cases:
+        by_question = dict(zip(asked, cases, strict=True))
+        return {reference: by_question[question_of(reference)] for reference in references}
+
+    def tell(cases: Sequence[Case], left: Sequence[Hub]) -> None:
+        told(spread(cases), left)
+
+    return spread(inquire([*asked.values()], known=known, hubs=hubs, told=tell))
 
 
-def _question(reference: Reference) -> tuple[object, ...]:
+def question_of(reference: Reference) -> tuple[object, ...]:
     """What makes two references ask for the same thing."""
     name = reference.name.casefold()
     return reference.folder, reference.other_folders, name, reference.url, reference.digest

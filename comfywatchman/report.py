@@ -13,6 +13,14 @@ from .resolution import Resolution
 from .workflow.references import Reference, Survey
 
 
+@dataclass(frozen=True, slots=True)
+class Pasted:
+    """A workflow that came as JSON and not in a file; `name` is for people."""
+
+    document: Json
+    name: str = "workflow"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stranger:
     """A file that has the name a reference asks for, and another digest."""
@@ -58,6 +66,20 @@ class Answer:
         rest = iter(resolutions)
         reports = (replace(r, resolutions=tuple(next(rest) for _ in r.resolutions)) for r in self.reports)
         return replace(self, reports=tuple(reports))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """What is known while hubs are still asked: this disk first, then the known models, then hub after hub.
+
+    `name` is local, known or hubs; `asking` are the hubs that have yet to answer, about the references in
+    `asked`.
+    """
+
+    name: str
+    answer: Answer
+    asking: tuple[str, ...] = ()
+    asked: frozenset[Reference] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
