@@ -18,7 +18,7 @@ from ..settings import change_settings
 from .desk import Desk
 from .errors import InvalidRequest
 from .events import SETTINGS
-from .items import Choice, Item, Option, Withheld, grant, join_transfers, make_items
+from .items import Choice, Item, Option, Withheld, grant, join_transfers, lock_item, make_items
 from .plans import Review, Snapshot
 from .serving import Call
 from .transfers import list_transfers
@@ -143,7 +143,7 @@ def _plan_things(desk: Desk, body: Value) -> Review:
                 items[at] = _open_thing(watchman, items[at], link, folder=folder, precision=precision)
             except (HubError, InputError) as fault:
                 faults.append(fault)
-                items[at] = replace(items[at], asked=False, why=fault.message)
+                items[at] = lock_item(replace(items[at], asked=False), link, fault)
         review.put(Snapshot(stage="done", items=tuple(items), faults=tuple(faults)))
 
     return desk.plans.open(fill)
