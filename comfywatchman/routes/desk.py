@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
 from ..errors import HubError, HubUnavailable, NoComfyUI, WatchmanError
@@ -14,6 +15,7 @@ from .guard import Doors
 if TYPE_CHECKING:
     from ..catalog import Json
     from ..house import House
+    from ..previews import Previews
     from ..report import Stage
     from ..transfer.queue import Queue
     from ..worker import Worker
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 Send = Callable[[str, "Mapping[str, Json]"], None]
 _FRESH: Final = 2.0  # seconds for which the roots are not looked for again
+_WAITERS: Final = 4  # pictures fetched at once
 _LATER: Final = 5.0  # seconds after the server serves until what is left in the queue goes on
 
 
@@ -37,11 +40,15 @@ class Desk:
         self._open_house = open_house
         self.send = send
         self.writing = threading.Lock()  # one change of settings or tokens at a time
+        self.waiters = ThreadPoolExecutor(
+            _WAITERS, "comfywatchman-waiter"
+        )  # has no thread before it is needed
         self._lock = threading.RLock()
         self._queue: Queue | None = None
         self._worker: Worker | None = None
         self._feed: Feed | None = None
         self._plans: Plans | None = None
+        self._previews: Previews | None = None
         self._places: tuple[float, Places] | None = None
         self._hubs: dict[str, HubError | None] = {}
         self._closed = threading.Event()
@@ -50,7 +57,8 @@ class Desk:
         """Stop the transfers in good order, and close what was opened."""
         self._closed.set()
         with self._lock:  # but not while they close: their threads may want it
-            opened = [self._plans, self._worker, self._feed, self._queue]
+            opened = [self._previews, self._plans, self._worker, self._feed, self._queue]
+        self.waiters.shutdown(wait=False, cancel_futures=True)
         for one in opened:
             if one is not None:
                 one.close()
@@ -123,6 +131,16 @@ class Desk:
             if self._plans is None:
                 self._plans = Plans(self.send)
             return self._plans
+
+    @property
+    def previews(self) -> Previews:
+        """The pictures of candidates."""
+        from ..previews import Previews
+
+        with self._lock:
+            if self._previews is None:
+                self._previews = Previews(self.house.settings().civitai_endpoint)
+            return self._previews
 
     def places(self) -> Places:
         """The roots as they are now, or were a moment ago.

@@ -49,12 +49,12 @@ def open_plan(desk: Desk, call: Call) -> dict[str, Json]:
         keys = [key.text() for key in body["references"].items()] if "references" in call.body else None
         review = desk.plans.open(lambda review: _fill(desk, review, pasted, keys))
     review.await_first()
-    return plan_document(review, desk.places())
+    return _document(desk, review)
 
 
 def show_plan(desk: Desk, call: Call) -> dict[str, Json]:
     """A plan as far as it has come."""
-    return plan_document(desk.plans.get(call.path["id"]), desk.places())
+    return _document(desk, desk.plans.get(call.path["id"]))
 
 
 def fetch_plan(desk: Desk, call: Call) -> dict[str, Json]:
@@ -76,6 +76,10 @@ def fetch_plan(desk: Desk, call: Call) -> dict[str, Json]:
         "transfers": list_transfers(desk, ids),
         "skipped": withheld_document([*withheld, *problems], desk.veil_text),
     }
+
+
+def _document(desk: Desk, review: Review) -> dict[str, Json]:
+    return plan_document(review, desk.places(), level=desk.house.settings().preview_level)
 
 
 # ── what is asked ──

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from ..catalog import Access, Json, LocalFile, extension, hub_title, page_of
+from ..catalog import Access, Json, LocalFile, RemoteFile, extension, hub_title, page_of
 from ..errors import HubError, WatchmanError
 from ..library.folders import DIFFUSERS_FILE, has_model_extension
 from ..plan import Consent
@@ -19,9 +20,12 @@ from .events import Pulse
 from .items import Item, Keyed, Option, Withheld, key_references
 from .places import Places
 from .plans import Review
+from .previews import link_preview
 
 if TYPE_CHECKING:
     from ..transfer.entry import Entry
+
+ShowPreview = Callable[[RemoteFile], str | None]
 
 # ── inspections ──
 
@@ -93,10 +97,11 @@ def widget_name(reference: Reference, path: str) -> str:
 # ── plans ──
 
 
-def plan_document(review: Review, places: Places) -> dict[str, Json]:
-    """`comfywatchman.review/1`."""
+def plan_document(review: Review, places: Places, *, level: str) -> dict[str, Json]:
+    """`comfywatchman.review/1`; `level` says which pictures are shown."""
     snapshot = review.snapshot
     certain = [item for item in snapshot.items if item.state == "certain"]
+    show = partial(link_preview, plan=review.id, level=level)
     return {
         "schema": "comfywatchman.review/1",
         "id": review.id,
@@ -104,7 +109,7 @@ def plan_document(review: Review, places: Places) -> dict[str, Json]:
         "stage": snapshot.stage,
         "asking": list(snapshot.asking),
         "faults": [fault_document(fault) for fault in snapshot.faults],
-        "items": [_item(item, places) for item in snapshot.items],
+        "items": [_item(item, places, show) for item in snapshot.items],
         "size": sum(_size(item.option) for item in certain),
         "drives": _needs(snapshot.items, places),
     }
@@ -116,7 +121,7 @@ def fault_document(fault: WatchmanError) -> dict[str, Json]:
     return {**fault.to_dict(), **hub}
 
 
-def _item(item: Item, places: Places) -> dict[str, Json]:
+def _item(item: Item, places: Places, show: ShowPreview) -> dict[str, Json]:
     option = item.option
     is_offered = option is not None and not item.asked
     return {
@@ -130,7 +135,7 @@ def _item(item: Item, places: Places) -> dict[str, Json]:
         "reason": item.reason,
         "relink": relink_of(item.present),
         "chosen": item.chosen,
-        "candidates": [_candidate(index, option) for index, option in enumerate(item.options)],
+        "candidates": [_candidate(at, option, show) for at, option in enumerate(item.options)],
         "target": _target(option, places) if option else None,
     }
 
@@ -144,7 +149,7 @@ def _node(reference: Reference) -> dict[str, Json]:
     }
 
 
-def _candidate(index: int, option: Option) -> dict[str, Json]:
+def _candidate(index: int, option: Option, show: ShowPreview) -> dict[str, Json]:
     file, evidence = option.candidate.file, option.candidate.evidence
     return {
         "index": index,
@@ -167,7 +172,7 @@ def _candidate(index: int, option: Option) -> dict[str, Json]:
         "evidence": evidence.word,
         "digests": [str(digest) for digest in file.digests],
         "host": urlsplit(file.url).hostname or "",
-        "preview": None,
+        "preview": show(file),
         "trigger_words": list(file.trigger_words),
         "consent": option.consent.value,
         "reason": option.reason,
