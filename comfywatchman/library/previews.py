@@ -37,8 +37,8 @@ class NotAnImage(LibraryError):
     default_hint = "Look at the picture on the model's own page."
 
 
-def make_preview(data: bytes) -> bytes:
-    """The picture as a small JPEG.
+def make_preview(data: bytes, *, pixels: int = PIXELS) -> bytes:
+    """The picture as a small JPEG; at most so many pixels are decoded.
 
     Raises:
         NotAnImage: it is none, or too large to be looked at.
@@ -47,11 +47,11 @@ def make_preview(data: bytes) -> bytes:
 
     try:
         with Image.open(io.BytesIO(data), formats=_FORMATS) as picture:
-            if picture.width * picture.height > PIXELS:
+            if picture.width * picture.height > pixels:
                 raise NotAnImage(f"a picture of {picture.width} × {picture.height} pixels is not decoded")
             picture.draft("RGB", (2 * SIDE, 2 * SIDE))  # a JPEG is decoded no larger than needed
             return _draw(picture)
-    except (*_BROKEN, Image.DecompressionBombError, Image.DecompressionBombWarning) as fault:
+    except (*_BROKEN, Image.DecompressionBombError) as fault:
         raise NotAnImage("no picture that can be shown") from fault
 
 
