@@ -122,8 +122,13 @@ class Previews:
 
     def _read(self, url: str) -> bytes:
         """The bytes at an address; its line is broken when the time is over."""
-        line = next(self._lines)
-        timer = threading.Timer(self._seconds, self._client.abort, (line,))
+        line, is_over = next(self._lines), threading.Event()
+
+        def end() -> None:
+            is_over.set()
+            self._client.abort(line)
+
+        timer = threading.Timer(self._seconds, end)
         timer.daemon = True
         timer.start()
         try:
@@ -133,6 +138,8 @@ class Previews:
                     data += piece
                     if len(data) > self._most or (body.size or 0) > self._most:
                         raise NotAnImage(f"a picture of more than {self._most:,} bytes is not looked at")
-                return bytes(data)
+            if is_over.is_set():  # a body without a length seems to have ended well
+                raise Interrupted(f"{HUB}: a picture did not come within {self._seconds:g} s")
+            return bytes(data)
         finally:
             timer.cancel()
