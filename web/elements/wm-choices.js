@@ -45,6 +45,7 @@ export class WmChoices extends WmElement {
       }
 
       .choice {
+        align-content: start;
         cursor: pointer;
         display: grid;
         flex: 1;
