@@ -47,7 +47,7 @@ export function itemsOf(view) {
  */
 function itemOf(references, planning) {
   const { key, name, folder } = references[0];
-  const relink = references.find((reference) => reference.relink)?.relink ?? null;
+  const relink = references.map((one) => one.relink ?? one.resolution.relink).find(Boolean) ?? null;
   const here = references.every((reference) => reference.resolution.state === "present");
   return {
     key,

@@ -49,6 +49,7 @@
  * @typedef {object} Resolution  of a reference, on this machine alone
  * @property {"present" | "found" | "ambiguous" | "missing"} state
  * @property {string | null} evidence
+ * @property {string | null} [relink]  what the widget should say; null where it is right
  *
  * @typedef {object} Reference  a place in a workflow that names a file
  * @property {string} key  stable within the document
@@ -86,6 +87,7 @@
  * @property {string | null} licence
  * @property {string | number | null} published_at
  * @property {number | null} downloads
+ * @property {string | null} [url]  where its bytes are, without a query
  * @property {string | null} page
  * @property {string | null} air
  * @property {"open" | "login" | "gated" | "early" | "withdrawn"} access
