@@ -240,6 +240,26 @@ def canonical_folder(folder: str) -> str:
     return _CANONICAL.get(folder, folder)
 
 
+def hub_title(name: str) -> str:
+    """A hub's name as it writes itself.
+
+    >>> hub_title("huggingface")
+    'Hugging Face'
+    """
+    return {"civitai": "CivitAI", "huggingface": "Hugging Face"}.get(name, name)
+
+
+def page_of(file: RemoteFile) -> str | None:
+    """The page where a person can ask for a file; on Hugging Face that is the repository's.
+
+    >>> page_of(RemoteFile(hub="huggingface", name="m", url="", page="https://huggingface.co/a/b/blob/1/m"))
+    'https://huggingface.co/a/b'
+    """
+    if file.page is None or file.hub != "huggingface":
+        return file.page
+    return file.page.partition("/blob/")[0]
+
+
 def base_name(path: str) -> str:
     r"""The last part of a name with `/` or `\`.
 

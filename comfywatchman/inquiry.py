@@ -6,7 +6,7 @@ about again. A place that fails loses nothing of the others.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -56,15 +56,26 @@ class Case:
             self.candidates.extend(answer)
 
 
-def inquire(references: Sequence[Reference], *, known: KnownModels, hubs: Sequence[Hub]) -> list[Case]:
+Told = Callable[[Sequence[Case], Sequence[Hub]], None]
+
+
+def inquire(
+    references: Sequence[Reference],
+    *,
+    known: KnownModels,
+    hubs: Sequence[Hub],
+    told: Told = lambda _cases, _left: None,
+) -> list[Case]:
     """Gather candidates for references, one case each in the same order.
 
-    With no hubs only the workflow and the table speak: that is the offline answer.
+    With no hubs only the workflow and the table speak: that is the offline answer. `told` hears of the cases
+    after each place has answered, and which hubs are left.
     """
     cases = [Case(reference) for reference in references]
     _ask_workflow(cases, hubs)
     _ask_known([case for case in cases if case.is_open], known, hubs)
-    for hub in hubs:
+    for number, hub in enumerate(hubs):
+        told(cases, hubs[number:])
         still_open = [case for case in cases if case.is_open]
         _ask_hub(hub, still_open, [case.reference for case in still_open])
         for case in still_open:

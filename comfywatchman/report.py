@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from .catalog import LocalFile, Model, RemoteFile
+from .catalog import Json, LocalFile, Model, RemoteFile
 from .errors import HubError, WatchmanError
 from .facts import Facts, preferred_words
 from .library.examination import Examination
 from .resolution import Resolution
-from .workflow.references import Survey
+from .workflow.references import Reference, Survey
+
+
+@dataclass(frozen=True, slots=True)
+class Pasted:
+    """A workflow that came as JSON and not in a file; `name` is for people."""
+
+    document: Json
+    name: str = "workflow"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +53,20 @@ class Answer:
         rest = iter(resolutions)
         reports = (replace(r, resolutions=tuple(next(rest) for _ in r.resolutions)) for r in self.reports)
         return replace(self, reports=tuple(reports))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """What is known while hubs are still asked: this disk first, then the known models, then hub after hub.
+
+    `name` is local, known or hubs; `asking` are the hubs that have yet to answer, about the references in
+    `asked`.
+    """
+
+    name: str
+    answer: Answer
+    asking: tuple[str, ...] = ()
+    asked: frozenset[Reference] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

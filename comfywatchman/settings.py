@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from .catalog import Json
+from .catalog import Json, canonical_folder
 from .decode import DecodeError, Value
 from .errors import InvalidSettings
 from .jsonfile import read_json, write_json
@@ -31,6 +31,7 @@ _UNITS: Final = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 _SIZE: Final = re.compile(r"([0-9]{1,19}(?:\.[0-9]{1,9})?)\s*([kmgt]?)i?b?(?:/s)?", re.IGNORECASE)
 _YES: Final = frozenset({"1", "true", "yes", "on"})
 _NO: Final = frozenset({"0", "false", "no", "off"})
+_WORD: Final = re.compile(r"[\w.+-]{1,40}", re.ASCII)
 _HOST: Final = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?\.)*[a-z0-9_-]+|\[[0-9a-f:.]+\]")
 
 
@@ -44,8 +45,12 @@ class Origin(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of value: `read` takes it from JSON, `parse` makes that JSON of what a person types."""
+    """A kind of value: `read` takes it from JSON, `parse` makes that JSON of what a person types.
 
+    `word` tells a page how to ask for it: flag, count, size, text, path, url, host, list, places.
+    """
+
+    word: str
     wanted: str
     read: Callable[[Value], Any]
     parse: Callable[[str], Json] = str
@@ -59,7 +64,7 @@ def _count(lowest: int, highest: int) -> Kind:
             raise value.fault(wanted)
         return number
 
-    return Kind(wanted, read, _parse_number)
+    return Kind("count", wanted, read, _parse_number)
 
 
 def _parse_number(text: str) -> Json:
@@ -118,6 +123,7 @@ def _read_host(value: Value) -> str:
 def _optional(kind: Kind) -> Kind:
     """The kind, or nothing: null in the file, `none` when typed."""
     return Kind(
+        kind.word,
         f"{kind.wanted}, or none",
         lambda value: None if value.json is None else kind.read(value),
         lambda text: None if text.lower() == "none" else kind.parse(text),
@@ -127,17 +133,37 @@ def _optional(kind: Kind) -> Kind:
 def _several(kind: Kind) -> Kind:
     """A list of the kind; separated by commas when typed."""
     return Kind(
+        "list",
         f"a list: {kind.wanted}, separated by commas",
         lambda value: tuple(kind.read(inner) for inner in value.items()),
         lambda text: [kind.parse(part.strip()) for part in text.split(",") if part.strip()],
     )
 
 
-_FLAG: Final = Kind("true or false", _read_flag, _parse_flag)
-_BYTES: Final = Kind("a size like 500 MiB", _read_size)
-_PATH: Final = Kind("a path", _read_path)
-_URL: Final = Kind("an http or https address", _read_url)
-_HOST_NAME: Final = Kind("a host name, with :port where it has one", _read_host)
+def _read_word(value: Value) -> str:
+    if not _WORD.fullmatch(text := value.text().strip()):
+        raise value.fault("a word")
+    return text
+
+
+def _read_places(value: Value) -> Mapping[str, Path]:
+    if not isinstance(value.json, dict):
+        raise value.fault("folders with a path each")
+    return {canonical_folder(folder): _read_path(path) for folder, path in value.entries()}
+
+
+def _parse_places(text: str) -> Json:
+    pairs = [part.partition("=") for part in text.split(",") if part.strip()]
+    return {folder.strip(): path.strip() for folder, _, path in pairs}
+
+
+_FLAG: Final = Kind("flag", "true or false", _read_flag, _parse_flag)
+_BYTES: Final = Kind("size", "a size like 500 MiB", _read_size)
+_PATH: Final = Kind("path", "a path", _read_path)
+_URL: Final = Kind("url", "an http or https address", _read_url)
+_HOST_NAME: Final = Kind("host", "a host name, with :port where it has one", _read_host)
+_PRECISION: Final = Kind("text", "a precision like fp16, bf16, fp8 or Q4_K_M", _read_word)
+_PLACES: Final = Kind("places", "FOLDER=PATH, separated by commas", _read_places, _parse_places)
 
 
 def _key(kind: Kind, help: str, *, env: tuple[str, ...] = (), guard: bool = False) -> dict[str, Any]:  # noqa: A002
@@ -153,15 +179,21 @@ class Settings:
     comfyui: Path | None = field(
         default=None,
         metadata=_key(
-            _optional(_PATH), "the ComfyUI that is meant when none is given", env=("COMFYUI_PATH",)
+            _optional(_PATH),
+            "the ComfyUI that is meant when none is given",
+            env=("COMFYUI_PATH",),
+            guard=True,
         ),
     )
     models_dir: Path | None = field(
-        default=None, metadata=_key(_optional(_PATH), "a models folder, where there is no ComfyUI")
+        default=None,
+        metadata=_key(_optional(_PATH), "a models folder, where there is no ComfyUI", guard=True),
     )
     extra_model_paths: tuple[Path, ...] = field(
         default=(),
-        metadata=_key(_several(_PATH), "more files like extra_model_paths.yaml; name those ComfyUI is given"),
+        metadata=_key(
+            _several(_PATH), "more files like extra_model_paths.yaml; name those ComfyUI is given", guard=True
+        ),
     )
     civitai_endpoint: str = field(
         default="https://civitai.com",
@@ -179,8 +211,20 @@ class Settings:
         default=(),
         metadata=_key(_several(_HOST_NAME), "hosts a workflow may link to without a question", guard=True),
     )
-    fetch_certain: bool = field(
-        default=False, metadata=_key(_FLAG, "fetch what is certain without a question", guard=True)
+    served_as: tuple[str, ...] = field(
+        default=(),
+        metadata=_key(
+            _several(_HOST_NAME),
+            "what besides localhost may stand in a browser's address bar before our routes",
+            guard=True,
+        ),
+    )
+    allow_lan: bool = field(
+        default=False, metadata=_key(_FLAG, "let other machines use our routes in ComfyUI", guard=True)
+    )
+    fetch_certain: bool | None = field(
+        default=None,
+        metadata=_key(_optional(_FLAG), "fetch what is certain without a question; none: ask", guard=True),
     )
     automatic_cap: int = field(
         default=30 * GIB, metadata=_key(_BYTES, "the largest file fetched without a question", guard=True)
@@ -201,6 +245,14 @@ class Settings:
     bandwidth: int | None = field(
         default=None, metadata=_key(_optional(_BYTES), "the most bytes a second over all transfers")
     )
+    precision: str | None = field(
+        default=None,
+        metadata=_key(_optional(_PRECISION), "what to offer first where a model comes in several precisions"),
+    )
+    targets: Mapping[str, Path] = field(
+        default_factory=dict,
+        metadata=_key(_PLACES, "where new files of a folder go, if several directories serve it"),
+    )
     nsfw: bool = field(default=False, metadata=_key(_FLAG, "show adult models in search"))
     cache_hours: int = field(
         default=720, metadata=_key(_count(0, 8760), "the longest that a hub's answer is remembered")
@@ -217,6 +269,7 @@ class Settings:
                 origin=self.origins.get(key, Origin.DEFAULT),
                 help=entry["help"],
                 guard=entry["guard"],
+                kind=entry["kind"].word,
             )
             for key, entry in _table().items()
         )
@@ -231,6 +284,7 @@ class Shown:
     origin: Origin
     help: str
     guard: bool
+    kind: str
 
 
 def find_home(environment: Mapping[str, str], *, comfyui: Path | None = None) -> Path:
@@ -277,20 +331,38 @@ def set_setting(home: Path, key: str, text: str) -> Json:
     Raises:
         InvalidSettings: there is no such setting, the text means nothing, or the file cannot be written.
     """
-    entry = _table().get(key)
-    if entry is None:
-        raise InvalidSettings(f"setting {key[:80]!r}: unknown", hint=f"There are {', '.join(_table())}.")
+    entry = _entry(key)
     stored = _read_file(home)
     value: Json = None
     if text.strip().lower() == "default":
         stored.pop(key, None)
     else:
         value = stored[key] = _to_json(_parse(entry["kind"], text, where=key))
-    try:
-        write_json(home / FILE_NAME, stored)
-    except OSError as fault:
-        raise InvalidSettings(f"{home / FILE_NAME}: cannot be written: {fault.strerror or fault}") from fault
+    _write_file(home, stored)
     return value
+
+
+def change_settings(home: Path, changes: Mapping[str, Json]) -> None:
+    """Write several settings at once, as JSON has them; null takes one out of the file. All or nothing.
+
+    Raises:
+        InvalidSettings: there is no such setting, a value means nothing, or the file cannot be written.
+    """
+    stored = _read_file(home)
+    for key, value in changes.items():
+        kind = _entry(key)["kind"]
+        if value is None:
+            stored.pop(key, None)
+        else:
+            stored[key] = _to_json(_read(kind, value, where=key))
+    _write_file(home, stored)
+
+
+def _entry(key: str) -> Mapping[str, Any]:
+    entry = _table().get(key)
+    if entry is None:
+        raise InvalidSettings(f"setting {key[:80]!r}: unknown", hint=f"There are {', '.join(_table())}.")
+    return entry
 
 
 def _table() -> dict[str, Mapping[str, Any]]:
@@ -311,6 +383,13 @@ def _read_file(home: Path) -> dict[str, Json]:
     return stored or {}
 
 
+def _write_file(home: Path, stored: dict[str, Json]) -> None:
+    try:
+        write_json(home / FILE_NAME, stored)
+    except OSError as fault:
+        raise InvalidSettings(f"{home / FILE_NAME}: cannot be written: {fault.strerror or fault}") from fault
+
+
 def _parse(kind: Kind, text: str, *, where: str) -> Any:
     return _read(kind, kind.parse(text.strip()), where=where)
 
@@ -326,4 +405,6 @@ def _read(kind: Kind, stored: Json, *, where: str) -> Any:
 def _to_json(value: Any) -> Json:
     if isinstance(value, tuple):
         return [_to_json(inner) for inner in value]
+    if isinstance(value, Mapping):
+        return {key: _to_json(inner) for key, inner in value.items()}
     return str(value) if isinstance(value, Path) else value

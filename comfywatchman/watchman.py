@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, Protocol
@@ -34,8 +34,9 @@ from .errors import (
     UnknownFolder,
     WatchmanError,
 )
+from .gathering import Gathering, ask
 from .hubs.base import Fetched, Hub, SearchQuery
-from .inquiry import Case, KnownModels, inquire
+from .inquiry import KnownModels
 from .library.examination import examine_file
 from .library.index import LocalIndex
 from .library.roots import Roots
@@ -43,15 +44,16 @@ from .library.scan import scan_roots
 from .names import printable
 from .plan import Consent, Plan, Policy, Transfer, make_plan, make_transfer
 from .planfile import judge_again
-from .report import Answer, Description, Listing, Report
-from .resolution import Evidence, LocalMatch, Placement, Resolution, resolve
-from .transfer.events import Listener, Outcome, State
+from .report import Answer, Description, Listing, Pasted, Report, Stage
+from .resolution import Candidate, Evidence, Resolution
+from .transfer.entry import make_id
+from .transfer.events import Listener, Outcome, Progress, State
 from .transfer.guard import Guard
 from .transfer.limits import Limits
-from .transfer.queue import Queue
-from .workflow.document import read_workflow
+from .transfer.queue import Problem, Queue
+from .workflow.document import Workflow, read_document, read_workflow
 from .workflow.loaders import Loaders, load_loaders
-from .workflow.references import Reference, find_references
+from .workflow.references import find_references
 
 _log: Final = logging.getLogger(__name__)
 
@@ -91,30 +93,18 @@ class Watchman:
         self._loaders = loaders or load_loaders()
         self._data = data
 
-    def inspect(self, paths: Sequence[Path]) -> Answer:
+    def inspect(self, sources: Sequence[Path | Pasted]) -> Answer:
         """What workflows need, against this disk; asks nobody."""
-        index = self._index()
-        reports = []
-        for report in map(self._read, paths):
-            resolutions = (resolve(r, local=index.find(r)) for r in report.survey.references)
-            reports.append(_with(report, resolutions))
-        return Answer(reports=tuple(reports))
+        return self._gather(sources).answer({})
 
-    def resolve(self, paths: Sequence[Path]) -> Answer:
-        """What workflows need, and what the hubs have for what is missing; writes nothing."""
-        index = self._index()
-        reports = [self._read(path) for path in paths]
-        local = {r: index.find(r) for report in reports for r in report.survey.references}
-        cases = self._ask(
-            {_question(r): r for r, matches in local.items() if r.active and not _is_here(matches)}
-        )
-        return Answer(
-            reports=tuple(
-                _with(report, (_decide(r, local[r], cases) for r in report.survey.references))
-                for report in reports
-            ),
-            faults=_distinct(fault for case in cases.values() for fault in case.faults),
-        )
+    def resolve(
+        self, sources: Sequence[Path | Pasted], *, told: Callable[[Stage], None] | None = None
+    ) -> Answer:
+        """What workflows need, and what the hubs have for what is missing; writes nothing.
+
+        `told` hears of what is known so far, from this disk to the last hub but one.
+        """
+        return ask(self._gather(sources), known=self._known, hubs=self._hubs, told=told)
 
     def plan(self, resolutions: Iterable[Resolution]) -> Plan:
         """What to do about resolutions; references that no longer matter are left out."""
@@ -140,7 +130,27 @@ class Watchman:
             UnknownFolder: the hub does not say where it belongs and no folder was given.
         """
         files = [self._only_file(link) for link in links]
-        return Plan(transfers=tuple(self._transfer_of(file, folder or file.folder) for file in files))
+        return Plan(transfers=tuple(self.transfer_of(file, folder=folder) for file in files))
+
+    def transfer_of(self, file: RemoteFile, *, folder: str | None = None) -> Transfer:
+        """The transfer that brings a file a person pointed at; `folder` for what does not say where it belongs.
+
+        Raises:
+            UnknownFolder: nobody says where it belongs.
+            UnsafePath: its name must not become a path.
+        """
+        folder = folder or file.folder
+        if folder is None:
+            hint = "Give the folder: --folder checkpoints, loras, vae, …"
+            raise UnknownFolder(f"{file.hub} does not say which folder {file.name} belongs to", hint=hint)
+        return make_transfer(
+            file,
+            folder=canonical_folder(folder),
+            path=base_name(file.name),
+            evidence=Evidence.URL,
+            target=self._target,
+            policy=self._policy,
+        )
 
     def fetch(
         self, transfers: Sequence[Transfer], *, listener: Listener, stop: threading.Event | None = None
@@ -172,6 +182,33 @@ class Watchman:
         self._known.remember(fetched for fetched in map(_fetched, ran) if fetched is not None)
         rest = iter(ran)
         return [_failed(t, doomed[id(t)]) if id(t) in doomed else next(rest) for t in transfers]
+
+    def work(
+        self, queue: Queue, *, agreed: frozenset[str] = frozenset(), stop: threading.Event | None = None
+    ) -> None:
+        """Carry out everything that is queued, and remember where it came from; ends when nothing waits.
+
+        `agreed` are origins that a person was asked about.
+
+        Raises:
+            IndexLocked: the queue's file cannot be used.
+        """
+
+        def listen(progress: Progress) -> None:
+            if progress.state is State.VERIFIED:
+                ended = queue.entries([make_id(progress.transfer)])
+                self._known.remember(filter(None, (_fetched(entry.outcome) for entry in ended)))
+
+        leave = queue.listen(listen)
+        try:
+            guard = replace(self._guard, agreed=self._guard.agreed | agreed)
+            queue.work(authorize=self._authorize, stop=stop, limits=self._limits, guard=guard)
+        finally:
+            leave()
+
+    def preflight(self, queue: Queue, transfers: Sequence[Transfer]) -> list[Problem]:
+        """What keeps transfers from being brought, as far as it can be known before; see `fetch`."""
+        return queue.preflight(transfers, limits=self._limits)
 
     def describe(self, subject: str) -> Description:
         """What a model is, by a file here, a link, an id, an AIR or a digest.
@@ -208,28 +245,25 @@ class Watchman:
                 faults.append(fault)
         return Listing(models=tuple(models), faults=tuple(faults))
 
-    def _only_file(self, link: HubLink) -> RemoteFile:
+    def candidates(self, link: HubLink) -> tuple[Candidate, ...]:
+        """The files that a person may mean by a link: one, or all of a repository or folder.
+
+        Raises:
+            HubError: a hub does not give it.
+            NeedsNetwork: hubs are not asked offline.
+        """
         files = self._hub(hub_of(link)).open(link)
         is_file = not isinstance(link, HuggingFaceLink) or not (link.path or "/").endswith("/")
-        if is_file or len(files) == 1:
+        return tuple(Candidate(file, Evidence.URL) for file in (files[:1] if is_file else files))
+
+    def _only_file(self, link: HubLink) -> RemoteFile:
+        files = [candidate.file for candidate in self.candidates(link)]
+        if len(files) == 1:
             return files[0]
         things = [f"hf:{file.id}" for file in files[:_SHOWN]]
         rest = f" … and {len(files) - _SHOWN} more" if len(files) > _SHOWN else ""
         raise SeveralFiles(
             f"{link} holds {len(files)} model files", hint=f"Say which: {' '.join(things)}{rest}"
-        )
-
-    def _transfer_of(self, file: RemoteFile, folder: str | None) -> Transfer:
-        if folder is None:
-            hint = "Give the folder: --folder checkpoints, loras, vae, …"
-            raise UnknownFolder(f"{file.hub} does not say which folder {file.name} belongs to", hint=hint)
-        return make_transfer(
-            file,
-            folder=canonical_folder(folder),
-            path=base_name(file.name),
-            evidence=Evidence.URL,
-            target=self._target,
-            policy=self._policy,
         )
 
     @property
@@ -244,22 +278,25 @@ class Watchman:
             _log.warning("%s: not looked through: %s", printable(place.path), place.reason)
         return LocalIndex(listing.files)
 
-    def _read(self, path: Path) -> Report:
-        """What one workflow names; a file that cannot be read makes a report of its error."""
+    def _gather(self, sources: Sequence[Path | Pasted]) -> Gathering:
+        """What workflows name, laid against this disk."""
+        index = self._index()
+        reports = [self._read(source) for source in sources]
+        references = (reference for report in reports for reference in report.survey.references)
+        return Gathering(reports, {reference: index.find(reference) for reference in references})
+
+    def _read(self, source: Path | Pasted) -> Report:
+        """What one workflow names; one that cannot be read makes a report of its error."""
+        path = source.name if isinstance(source, Pasted) else str(source)
         try:
-            with path.open("rb") as stream:
-                workflow = read_workflow(stream)
+            workflow = _open_workflow(source)
         except OSError as fault:
             error = InvalidWorkflow(f"{path}: cannot be read: {fault.strerror}", hint="Check the path.")
-            return Report(path=str(path), error=error)
+            return Report(path=path, error=error)
         except InputError as fault:
-            return Report(path=str(path), error=fault)
+            return Report(path=path, error=fault)
         survey = find_references(workflow, self._loaders)
-        return Report(path=str(path), format=workflow.format, survey=survey)
-
-    def _ask(self, questions: Mapping[Question, Reference]) -> dict[Question, Case]:
-        cases = inquire(list(questions.values()), known=self._known, hubs=self._hubs)
-        return dict(zip(questions, cases, strict=True))
+        return Report(path=path, format=workflow.format, survey=survey)
 
     def _identify(self, digests: Sequence[Digest]) -> tuple[tuple[RemoteFile, ...], tuple[HubError, ...]]:
         """What hubs publish under digests; the short form of a whole one would ask the same again."""
@@ -304,18 +341,12 @@ class Watchman:
 
 _SHOWN: Final = 12  # files of a repository that are listed to choose from
 
-Question = tuple[str, tuple[str, ...], str, str | None, Digest | None]
 
-
-def _question(reference: Reference) -> Question:
-    """What makes two references ask for the same thing."""
-    return (
-        reference.folder,
-        reference.other_folders,
-        reference.name.casefold(),
-        reference.url,
-        reference.digest,
-    )
+def _open_workflow(source: Path | Pasted) -> Workflow:
+    if isinstance(source, Pasted):
+        return read_document(source.document)
+    with source.open("rb") as stream:
+        return read_workflow(stream)
 
 
 def _fetched(outcome: Outcome) -> Fetched | None:
@@ -333,19 +364,6 @@ def _fetched(outcome: Outcome) -> Fetched | None:
     )
 
 
-def _decide(reference: Reference, local: Sequence[LocalMatch], cases: Mapping[Question, Case]) -> Resolution:
-    case = cases.get(_question(reference))
-    if case is None or not reference.active:
-        return resolve(reference, local=local)
-    return resolve(
-        reference,
-        local=local,
-        remote=case.candidates,
-        searched=tuple(case.searched),
-        all_answered=case.all_answered,
-    )
-
-
 def _agreed(guard: Guard, transfers: Sequence[Transfer]) -> Guard:
     """The guard that also lets through the origins of files a person was asked about one by one."""
     asked = (urlsplit(t.source.url) for t in transfers if t.consent is Consent.FILE)
@@ -358,20 +376,6 @@ def _lies_here(file: LocalFile) -> bool:
 
 def _failed(transfer: Transfer, error: WatchmanError) -> Outcome:
     return Outcome(transfer=transfer, state=State.FAILED, path=transfer.path, error=error)
-
-
-def _is_here(matches: Sequence[LocalMatch]) -> bool:
-    """Whether no hub needs to be asked: the file lies in its own folder."""
-    return any(match.placement is not Placement.FOLDER for match in matches)
-
-
-def _with(report: Report, resolutions: Iterable[Resolution]) -> Report:
-    return replace(report, resolutions=tuple(resolutions))
-
-
-def _distinct(faults: Iterable[HubError]) -> tuple[HubError, ...]:
-    """One fault for each hub and message."""
-    return tuple({(fault.hub, fault.message): fault for fault in faults}.values())
 
 
 def _digest_or(subject: str, fault: InvalidAir) -> Digest:

@@ -99,7 +99,7 @@ def _variables() -> list[tuple[str, ...]]:
 
 
 def _value(value: object) -> str:
-    if value is None or value == []:
+    if value is None or value in ([], {}):
         return "none"
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 

@@ -1,0 +1,164 @@
+"""What the routes of one process work with: the house, the queue and its worker, plans, and who listens."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Final
+
+from ..catalog import Json
+from ..errors import HubError, HubUnavailable, NoComfyUI, WatchmanError
+from ..house import House
+from ..report import Stage
+from ..secret import redact
+from .errors import call_safely
+from .events import Feed
+from .guard import Doors
+from .places import Places
+from .plans import Plans
+
+if TYPE_CHECKING:
+    from ..transfer.queue import Queue
+    from ..worker import Worker
+
+Send = Callable[[str, Mapping[str, Json]], None]
+_LATER: Final = 5.0  # seconds after the server serves until what is left in the queue goes on
+
+
+class Desk:
+    """Opened lazily, so that making one costs nothing; kept as long as the process runs.
+
+    `send(event, data)` tells every open page and may be called from any thread. All methods may be too.
+    """
+
+    def __init__(self, house: House, *, send: Send) -> None:
+        self.house = house
+        self.send = send
+        self.plans = Plans(send)
+        self.writing = threading.Lock()  # one change of settings or tokens at a time
+        self._lock = threading.RLock()
+        self._queue: Queue | None = None
+        self._worker: Worker | None = None
+        self._feed: Feed | None = None
+        self._hubs: dict[str, HubError | None] = {}
+        self._closed = threading.Event()
+
+    def close(self) -> None:
+        """Stop the transfers in good order, and close what was opened."""
+        self._closed.set()
+        self.plans.close()
+        with self._lock:
+            if self._worker is not None:
+                self._worker.close()
+            if self._feed is not None:
+                self._feed.close()
+            if self._queue is not None:
+                self._queue.close()
+
+    def start_later(self, seconds: float = _LATER) -> None:
+        """Go on with what an earlier process left in the queue, once the server has come to rest."""
+
+        def start() -> None:
+            if not self._closed.wait(seconds):
+                call_safely(self._start, what="going on with the queue")
+
+        threading.Thread(target=start, name="comfywatchman-start", daemon=True).start()
+
+    def _start(self) -> None:
+        self.house.watchman(asks=False).inspect(())  # what is slow the first time is so now
+        if self.queue.is_waiting():
+            self.worker.wake()
+
+    # ── what is there ──
+
+    @property
+    def queue(self) -> Queue:
+        """The queue of the data folder, with the roots as they are now.
+
+        Raises:
+            IndexTooNew, IndexLocked: its file cannot be used.
+        """
+        from ..transfer.queue import Queue
+
+        roots = tuple(str(root.path) for root in self.house.roots() or ())
+        with self._lock:
+            if self._queue is None:
+                self._queue = Queue(self.house.home, roots=roots)
+            self._queue.use_roots(roots)
+            return self._queue
+
+    @property
+    def feed(self) -> Feed:
+        """What tells pages how transfers go on."""
+        with self._lock:
+            if self._feed is None:
+                self._feed = Feed(self.queue, self.send, veil=self.veil_text)
+            return self._feed
+
+    @property
+    def worker(self) -> Worker:
+        """What carries out the queue."""
+        from ..worker import Worker
+
+        feed = self.feed  # so that it hears everything
+        with self._lock:
+            if self._worker is None:
+                self._worker = Worker(self.house, lambda: self.queue)
+            feed.stir()
+            return self._worker
+
+    def places(self) -> Places:
+        """The roots as they are now.
+
+        Raises:
+            NoComfyUI: there are none.
+        """
+        roots = self.house.roots()
+        if roots is None:
+            raise NoComfyUI("there is no models folder here")
+        return Places(roots)
+
+    def doors(self) -> Doors:
+        """Who may come in, by the settings as they are now."""
+        settings = self.house.settings()
+        return Doors(served_as=frozenset(settings.served_as), allow_lan=settings.allow_lan)
+
+    # ── hubs ──
+
+    def note_hub(self, name: str, fault: HubError | None) -> None:
+        """Keep whether a hub answered."""
+        self._hubs[name] = fault if isinstance(fault, HubUnavailable) else None
+
+    def note_answers(self, asking: Sequence[str], stage: Stage) -> None:
+        """Keep how those hubs answered that are no longer asked; `asking` were asked before this stage."""
+        faults = {fault.hub: fault for fault in stage.answer.faults if isinstance(fault, HubUnavailable)}
+        for name in asking:
+            if name not in stage.asking:
+                self.note_hub(name, faults.get(name))
+
+    def hub_state(self, name: str) -> tuple[str, str | None]:
+        """Whether a hub answered when it was asked last, and what kept it from it."""
+        if name not in self._hubs:
+            return "unknown", None
+        fault = self._hubs[name]
+        return ("reachable", None) if fault is None else ("unreachable", self.veil_text(fault.message))
+
+    # ── what a page must not see ──
+
+    def veil(self, fault: WatchmanError) -> WatchmanError:
+        """The same fault without absolute paths and secrets in its words."""
+        fault.message, fault.hint = self.veil_text(fault.message), self.veil_text(fault.hint)
+        return fault
+
+    def veil_text(self, text: str) -> str:
+        """A text without the absolute paths of the roots and the data folder, and without secrets."""
+        for path, label in self._labels().items():
+            text = text.replace(path, label)
+        return redact(text)
+
+    def _labels(self) -> Mapping[str, str]:
+        labels = {str(self.house.home): "the data folder"}
+        try:
+            return {**self.places().labels(), **labels}
+        except WatchmanError:
+            return labels

@@ -1,0 +1,64 @@
+"""The OpenAPI 3.1 document of the routes, made from the table and the schemas."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from .. import __version__
+from ..catalog import Json
+from .guard import HEADER
+from .schemas import SCHEMAS
+from .serving import PREFIX, Route
+
+_VARIABLE = re.compile(r"\{(\w+)\}")
+
+
+def make_openapi(routes: Sequence[Route]) -> dict[str, Json]:
+    """The whole document."""
+    paths: dict[str, dict[str, Json]] = {}
+    for route in routes:
+        paths.setdefault(PREFIX + route.path, {})[route.method.lower()] = _operation(route)
+    document: dict[str, Any] = {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "comfywatchman",
+            "version": __version__,
+            "description": "Sizes are bytes, times seconds since 1970. Every error has the body of `Error`.",
+        },
+        "paths": paths,
+        "components": {"schemas": SCHEMAS},
+    }
+    return document
+
+
+def _operation(route: Route) -> dict[str, Json]:
+    operation: dict[str, Any] = {
+        "operationId": route.verb.__name__,
+        "summary": route.about,
+        "parameters": [_variable(name) for name in _VARIABLE.findall(route.path)],
+        "responses": {
+            str(route.status): _content(route.gives),
+            "default": _content("Error"),
+        },
+    }
+    if route.method != "GET":
+        operation["parameters"].append(
+            {"name": HEADER, "in": "header", "required": True, "schema": {"type": "string", "enum": ["1"]}}
+        )
+        needed = route.takes != "Nothing"
+        operation["requestBody"] = {"required": needed, "content": _json(route.takes)}
+    return operation
+
+
+def _variable(name: str) -> dict[str, Json]:
+    return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+
+
+def _content(schema: str) -> dict[str, Json]:
+    return {"description": str(SCHEMAS[schema]["description"]), "content": _json(schema)}
+
+
+def _json(schema: str) -> dict[str, Json]:
+    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}

@@ -1,0 +1,112 @@
+"""The roots as a page sees them: an id and the end of a path, and never the whole of it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import UnknownFolder
+from ..library.roots import Root, Roots
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drive:
+    """A file system that roots lie on; sizes in bytes."""
+
+    id: str
+    label: str
+    free: int
+    total: int
+
+
+class Places:
+    """The roots of an installation by id. Looks at the disk when it is asked."""
+
+    def __init__(self, roots: Roots) -> None:
+        self._roots = roots
+        self._by_id = {id_of(root.folder, root.path): root for root in roots if not root.output}
+
+    def __iter__(self) -> Iterator[tuple[str, Root]]:
+        return iter(self._by_id.items())
+
+    def id_of(self, folder: str, path: str) -> str | None:
+        """The id of the root of a folder at that path; None for one that is not served any more."""
+        found = id_of(folder, Path(path))
+        return found if found in self._by_id else None
+
+    def path_of(self, id_: str, folder: str) -> str:
+        """The path of a root of that folder.
+
+        Raises:
+            UnknownFolder: there is no such root, or it serves another folder.
+        """
+        root = self._by_id.get(id_)
+        if root is None or root.folder != folder:
+            raise UnknownFolder(f"root {id_[:40]!r}: none of the folder {folder!r}")
+        return str(root.path)
+
+    def drive_of(self, path: str | Path) -> Drive | None:
+        """The file system of a directory that may have to be made yet; None when the disk does not answer."""
+        with suppress(OSError):
+            here = _existing(Path(path))
+            usage = shutil.disk_usage(here)
+            number = here.stat().st_dev
+            mount = _mount_of(here, number)
+            return Drive(id=_short(str(number)), label=label_of(mount), free=usage.free, total=usage.total)
+        return None
+
+    def is_writable(self, path: Path) -> bool:
+        """Whether new files can be put there, as far as a look tells."""
+        with suppress(OSError):
+            return os.access(_existing(path), os.W_OK)
+        return False
+
+    def target_of(self, folder: str) -> Path | None:
+        """Where new files of a folder go."""
+        with suppress(Exception):
+            return self._roots.target(folder)
+        return None
+
+    def labels(self) -> Mapping[str, str]:
+        """Every root's path with what a page is shown of it, longest first."""
+        paths = {str(path) for root in self._roots for path in (root.path, os.path.realpath(root.path))}
+        return {path: label_of(Path(path)) for path in sorted(paths, key=len, reverse=True)}
+
+
+def id_of(folder: str, path: Path) -> str:
+    """A short name for a root that stays the same: the directory it is, and what it serves."""
+    return _short(f"{folder}\0{path}")
+
+
+def label_of(path: Path) -> str:
+    """What a page is shown of a path: its last two parts.
+
+    >>> label_of(Path("/home/ada/ComfyUI/models/loras")), label_of(Path("/"))
+    ('models/loras', '/')
+    """
+    return "/".join(path.parts[1:][-2:]) or path.as_posix()
+
+
+def _short(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:12]
+
+
+def _existing(path: Path) -> Path:
+    """The directory, or the nearest above it that is there."""
+    real = Path(os.path.realpath(path))
+    return next(place for place in (real, *real.parents) if place.exists())
+
+
+def _mount_of(path: Path, device: int) -> Path:
+    """The highest directory on the same file system."""
+    mount = path
+    for above in path.parents:
+        if above.stat().st_dev != device:
+            break
+        mount = above
+    return mount

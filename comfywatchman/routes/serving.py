@@ -1,0 +1,119 @@
+"""Routes as data, and how one is served: guard, body, verb in a thread, JSON.
+
+    request ─▶ Gate ─▶ body ─▶ check against its schema ─▶ verb(desk, call) ─▶ JSON
+
+The event loop belongs to everybody in the process: nothing here touches disk, database or a big JSON on it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from aiohttp import web
+
+from ..catalog import Json
+from ..decode import MIB, DecodeError, parse_json
+from ..errors import WatchmanError
+from .checking import check
+from .desk import Desk
+from .errors import InvalidRequest, call_safely, error_document, status_of
+from .guard import Gate, caller_of
+
+PREFIX: Final = "/comfywatchman/v1/"
+WORKFLOW: Final = 20 * MIB  # the largest workflow that is read
+_HEADERS: Final = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a verb is given: the parts of the path that vary, and the checked body."""
+
+    path: Mapping[str, str]
+    body: dict[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """One route: `takes` and `gives` are names of schemas, `most` the bytes that a body may have."""
+
+    method: str
+    path: str
+    verb: Callable[[Desk, Call], dict[str, Json]]
+    about: str
+    gives: str
+    takes: str = "Nothing"
+    status: int = 200
+    most: int = MIB
+
+
+class Served:
+    """A route of a desk behind its gate; `answer` is the handler that aiohttp calls."""
+
+    def __init__(self, route: Route, desk: Desk, gate: Gate) -> None:
+        self.route, self.gate = route, gate
+        self._desk = desk
+
+    async def answer(self, request: web.Request) -> web.Response:
+        """Answer a request; whatever goes wrong is an answer too."""
+        caller, path = caller_of(request), dict(request.match_info)
+        try:
+            await asyncio.to_thread(self.gate.check, caller)
+            body = await self.gate.read(request, most=self.route.most) if caller.writes else b""
+            status, data = await asyncio.to_thread(self._work, path, body)
+        except WatchmanError as fault:
+            status, data = await asyncio.to_thread(self._refuse, fault)
+        return web.Response(body=data, status=status, headers=_HEADERS, content_type="application/json")
+
+    def _work(self, path: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
+        """Call the verb, in a thread."""
+        what = f"{self.route.method} {self.route.path}"
+        try:
+            call = Call(path, _read_body(self.route, body))
+            given = call_safely(lambda: self.route.verb(self._desk, call), what=what)
+        except WatchmanError as fault:
+            return self._refuse(fault)
+        return self.route.status, _write(given)
+
+    def _refuse(self, fault: WatchmanError) -> tuple[int, bytes]:
+        return status_of(fault), _write(error_document(self._desk.veil(fault)))
+
+
+def mount(
+    routes: web.RouteTableDef, desk: Desk, table: Iterable[Route], *, without: frozenset[str] = frozenset()
+) -> None:
+    """Add a desk's routes to a table; nothing where they stand in it already.
+
+    `without` leaves steps of the guard out, for the tests that show what each is good for.
+    """
+    if any(isinstance(route, web.RouteDef) and route.path.startswith(PREFIX) for route in routes):
+        return
+    gate = Gate(desk.doors, without=without)
+    for route in table:
+        handler = Served(route, desk, gate).answer
+        routes.route(route.method, PREFIX + route.path)(handler)
+
+
+def _read_body(route: Route, body: bytes) -> dict[str, Json]:
+    if not body:
+        parsed: Json = {}
+    else:
+        try:
+            parsed = parse_json(body, limit=route.most, gentle=True)
+        except DecodeError as fault:
+            raise InvalidRequest(fault.message) from fault
+    check(route.takes, parsed)
+    assert isinstance(parsed, dict)  # as all schemas of bodies are
+    return parsed
+
+
+def _write(document: dict[str, Json]) -> bytes:
+    return json.dumps(document, separators=(",", ":")).encode()

@@ -1,0 +1,265 @@
+"""The answers of the routes, as `schemas.py` promises them."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from ..catalog import Access, Json, LocalFile, hub_title, page_of
+from ..errors import HubError, WatchmanError
+from ..plan import Consent
+from ..report import Report
+from ..resolution import Ambiguous, Found, Missing, Present, Resolution
+from ..workflow.references import Reference
+from .events import Pulse
+from .items import Item, Keyed, Option, Withheld, key_references
+from .places import Places
+from .plans import Review
+
+if TYPE_CHECKING:
+    from ..transfer.entry import Entry
+
+_DIFFUSERS: Final = "/model_index.json"
+_MODEL: Final = (".safetensors", ".sft", ".ckpt", ".pt", ".pt2", ".pth", ".bin", ".gguf", ".onnx", ".pkl")
+
+# ── inspections ──
+
+
+def inspection_document(report: Report, places: Places, *, name: str) -> dict[str, Json]:
+    """`comfywatchman.inspection/1`."""
+    keyed = key_references(report.survey.references)
+    pairs = list(zip(keyed, report.resolutions, strict=True))
+    return {
+        "schema": "comfywatchman.inspection/1",
+        "name": name,
+        "format": report.format,
+        "references": [_reference(one, resolution, places) for one, resolution in pairs],
+        "unknown_nodes": [
+            {"type": node.type, "node_ids": list(node.node_ids)} for node in report.survey.unknown_nodes
+        ],
+        "missing": sum(
+            one.reference.active and not isinstance(resolution, Present) for one, resolution in pairs
+        ),
+    }
+
+
+def _reference(keyed: Keyed, resolution: Resolution, places: Places) -> dict[str, Json]:
+    document: dict[str, Json] = {
+        "state": _WORDS[type(resolution)],
+        "evidence": None,
+        "placement": None,
+        "file": None,
+        "relink": relink_of(resolution),
+        "candidates": [],
+        "searched": [],
+    }
+    if isinstance(resolution, Present):
+        document |= {
+            "evidence": resolution.evidence.word,
+            "placement": resolution.placement.value,
+            "file": _local_file(resolution.file, places),
+        }
+    return {"key": keyed.key, **keyed.reference.to_dict(), "resolution": document}
+
+
+_WORDS: Final = {Present: "present", Found: "found", Ambiguous: "ambiguous", Missing: "missing"}
+
+
+def _local_file(file: LocalFile, places: Places) -> dict[str, Json]:
+    root = places.id_of(file.folder, file.root) or ""
+    return {"folder": file.folder, "path": file.path, "root": root, "size": file.size}
+
+
+def relink_of(resolution: Resolution | None) -> str | None:
+    """What the widget must say to load the file that is here; None when it says so, or cannot."""
+    if not isinstance(resolution, Present):
+        return None
+    reference, file = resolution.reference, resolution.file
+    if file.folder not in (reference.folder, *reference.other_folders):
+        return None  # it lies where this node does not look
+    name = widget_name(reference, file.path)
+    return None if name == (reference.text or reference.name) else name
+
+
+def widget_name(reference: Reference, path: str) -> str:
+    """What ComfyUI's list calls the file at a path below its root; without extension where the widget has none."""
+    name = path.removesuffix(_DIFFUSERS) if reference.folder == "diffusers" else path
+    if not reference.name.lower().endswith(_MODEL):
+        extension = next((end for end in _MODEL if name.lower().endswith(end)), "")
+        name = name[: len(name) - len(extension)]
+    return name.replace("/", os.sep)
+
+
+# ── plans ──
+
+
+def plan_document(review: Review, places: Places) -> dict[str, Json]:
+    """`comfywatchman.review/1`."""
+    snapshot = review.snapshot
+    certain = [item for item in snapshot.items if item.state == "certain"]
+    return {
+        "schema": "comfywatchman.review/1",
+        "id": review.id,
+        "expires": round(review.expires, 3),
+        "stage": snapshot.stage,
+        "asking": list(snapshot.asking),
+        "faults": [fault_document(fault) for fault in snapshot.faults],
+        "items": [_item(item, places) for item in snapshot.items],
+        "size": sum(_size(item.option) for item in certain),
+        "drives": _needs(snapshot.items, places),
+    }
+
+
+def fault_document(fault: WatchmanError) -> dict[str, Json]:
+    """A fault among others, with the hub where it is one's."""
+    hub = {"hub": fault.hub} if isinstance(fault, HubError) else {}
+    return {**fault.to_dict(), **hub}
+
+
+def _item(item: Item, places: Places) -> dict[str, Json]:
+    option = item.option
+    is_offered = option is not None and not item.asked
+    return {
+        "key": item.key,
+        "references": [keyed.key for keyed in item.references],
+        "nodes": [_node(keyed.reference) for keyed in item.references],
+        "name": item.name,
+        "folder": item.folder,
+        "state": item.state,
+        "consent": option.consent.value if option and is_offered else None,
+        "reason": item.reason,
+        "relink": relink_of(item.present),
+        "chosen": item.chosen,
+        "candidates": [_candidate(index, option) for index, option in enumerate(item.options)],
+        "target": _target(option, places) if option else None,
+    }
+
+
+def _node(reference: Reference) -> dict[str, Json]:
+    return {
+        "id": reference.node_id,
+        "type": reference.node_type,
+        "title": None,  # the page knows its nodes better than a saved file
+        "input": reference.input_name,
+    }
+
+
+def _candidate(index: int, option: Option) -> dict[str, Json]:
+    file, evidence = option.candidate.file, option.candidate.evidence
+    return {
+        "index": index,
+        "hub": file.hub,
+        "hub_title": hub_title(file.hub),
+        "name": file.name,
+        "model_name": file.model_name,
+        "version_name": file.version_name,
+        "base_model": file.base_model,
+        "precision": file.precision,
+        "format": file.format,
+        "size": file.size,
+        "uploader": file.uploader,
+        "licence": file.licence,
+        "published_at": file.published_at,
+        "downloads": file.downloads,
+        "page": page_of(file),
+        "air": str(file.air) if file.air else None,
+        "access": "early" if file.access is Access.EARLY else file.access.value,
+        "evidence": evidence.word,
+        "digests": [str(digest) for digest in file.digests],
+        "host": urlsplit(file.url).hostname or "",
+        "preview": None,
+        "trigger_words": list(file.trigger_words),
+        "consent": option.consent.value,
+        "reason": option.reason,
+        "transfer": option.consent is not Consent.REFUSED,
+    }
+
+
+def _target(option: Option, places: Places) -> dict[str, Json] | None:
+    transfer = option.transfer
+    root = places.id_of(transfer.folder, transfer.root) if transfer else None
+    if transfer is None or root is None:
+        return None
+    return {"root": root, "folder": transfer.folder, "path": transfer.path}
+
+
+def _size(option: Option | None) -> int:
+    return option.candidate.file.size or 0 if option else 0
+
+
+def _needs(items: Iterable[Item], places: Places) -> list[Json]:
+    """What everything that is offered would write, drive by drive."""
+    needs: defaultdict[str, int] = defaultdict(int)
+    for item in items:
+        transfer = item.option.transfer if item.option else None
+        if transfer is not None and transfer.consent is not Consent.REFUSED and not item.asked:
+            needs[transfer.root] += _size(item.option)
+    drives: dict[str, dict[str, Json]] = {}
+    totals: defaultdict[str, int] = defaultdict(int)
+    for root, size in needs.items():
+        if (drive := places.drive_of(root)) is not None:
+            needed = totals[drive.id] = totals[drive.id] + size
+            drives[drive.id] = {
+                "id": drive.id,
+                "label": drive.label,
+                "needed": needed,
+                "free": drive.free,
+                "enough": needed <= drive.free,
+            }
+    return [*drives.values()]
+
+
+# ── transfers ──
+
+
+def transfer_document(
+    entry: Entry, pulse: Pulse | None, places: Places, *, position: int, veil: Callable[[str], str]
+) -> dict[str, Json]:
+    """The TRANSFER of an entry of the queue."""
+    transfer, end = entry.transfer, entry.end
+    is_here = entry.state.value in ("verified", "skipped")
+    error = end.error if end is not None and not is_here else None
+    is_live = pulse is not None and pulse.state == entry.state.value
+    return {
+        "id": entry.id,
+        "name": transfer.source.name,
+        "folder": transfer.folder,
+        "path": end.path if end is not None and is_here else transfer.path,
+        "root": places.id_of(transfer.folder, transfer.root),
+        "hub": transfer.source.hub,
+        "page": page_of(transfer.source),
+        "state": entry.state.value,
+        "priority": entry.priority,
+        "position": position,
+        "done": pulse.done if pulse and is_live else entry.done,
+        "size": _size_of(entry),
+        "speed": round(pulse.speed, 1) if pulse and is_live else 0.0,
+        "eta": pulse.eta if pulse and is_live else None,
+        "note": veil(pulse.note) if pulse and is_live else "",
+        "verification": end.verification.value if end is not None and is_here else None,
+        "digests": [str(digest) for digest in (end.digests if end and is_here else transfer.source.digests)],
+        "error": {key: veil(text) for key, text in error.to_dict().items()} if error else None,
+        "added": entry.added,
+        "changed": entry.changed,
+        "relink": end.path.replace("/", os.sep) if end is not None and is_here else None,
+        "references": [
+            {"node_id": r.node_id, "input": r.input_name, "name": r.name, "folder": r.folder}
+            for r in transfer.references
+        ],
+    }
+
+
+def _size_of(entry: Entry) -> int | None:
+    ended = entry.end.size if entry.end is not None else None
+    return entry.transfer.source.size if ended is None else ended
+
+
+def withheld_document(withheld: Sequence[Withheld], veil: Callable[[str], str]) -> list[Json]:
+    """What was not taken, and why."""
+    return [
+        {"key": one.key, "code": one.code, "message": veil(one.message), "hint": veil(one.hint)}
+        for one in withheld
+    ]
