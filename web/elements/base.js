@@ -1,10 +1,12 @@
 // What all elements share: the theme, a way to say a wish, and pieces of template.
 
 /** @import { CSSResultGroup } from "../vendor/lit.js" */
+/** @import { Icon } from "./icons.js" */
 
 import { theme } from "../theme.js";
 import { baseName, splitName } from "../format.js";
-import { LitElement, html } from "../vendor/lit.js";
+import { LitElement, html, nothing } from "../vendor/lit.js";
+import { icon } from "./icons.js";
 
 /** An element whose data comes down as properties and whose wishes go up as `wm-…` events. */
 export class WmElement extends LitElement {
@@ -60,4 +62,16 @@ export function fileName(name) {
  */
 export function keepKeys(event) {
   if (!event.ctrlKey && !event.metaKey && event.key !== "Escape") event.stopPropagation();
+}
+
+/**
+ * A remark in a box, with what to do about it on a line of its own.
+ *
+ * @param {string} look
+ * @param {Icon} sign
+ * @param {string} text
+ * @param {string | null} [hint]
+ */
+export function note(look, sign, text, hint) {
+  return html`<div class="wm-note ${look}">${icon(sign)}<span>${text}${hint ? html`<br />${hint}` : nothing}</span></div>`;
 }

@@ -24,7 +24,7 @@ export class WmChoices extends WmElement {
       .group {
         display: grid;
         gap: 8px;
-        grid-template-columns: repeat(auto-fill, minmax(min(100%, 232px), 1fr));
+        grid-template-columns: repeat(auto-fill, minmax(min(100%, 180px), 1fr));
       }
 
       .card {
@@ -48,7 +48,7 @@ export class WmChoices extends WmElement {
         display: grid;
         flex: 1;
         gap: 8px 10px;
-        grid-template-columns: 64px 1fr;
+        grid-template-columns: 56px minmax(0, 1fr);
         padding: 10px;
       }
 
@@ -69,12 +69,15 @@ export class WmChoices extends WmElement {
         display: flex;
         justify-content: center;
         overflow: hidden;
-        width: 64px;
+        position: relative;
+        width: 56px;
       }
 
       .picture img {
         height: 100%;
+        inset: 0;
         object-fit: cover;
+        position: absolute;
         width: 100%;
       }
 
@@ -170,7 +173,7 @@ export class WmChoices extends WmElement {
   #picture(candidate) {
     const source = previewLink(this.base, candidate.preview);
     if (!source) return icon("image");
-    return html`<img src=${source} alt="" loading="lazy" referrerpolicy="no-referrer" @error=${hide} />`;
+    return html`${icon("image")}<img src=${source} alt="" loading="lazy" referrerpolicy="no-referrer" @error=${hide} />`;
   }
 
   /** The one card that Tab stops at. */

@@ -91,12 +91,11 @@ export class WmConsent extends WmElement {
    */
   #file(item, candidate) {
     const foreign = candidate.hub === "web" && candidate.host;
-    const agree = foreign ? t("consent.agree", { host: foreign }) : t("consent.agree.plain");
+    const agree = foreign ? html`${t("consent.agree")} <span class="wm-code">${foreign}</span>` : t("consent.agree.plain");
     const onChange = (/** @type {{ target: HTMLInputElement }} */ event) =>
       this.emit("wm-agree", { key: item.key, agreed: event.target.checked });
     return html`<div class="file wm-small">
-      ${foreign ? html`<p>${t("consent.host")} <span class="wm-code">${foreign}</span></p>` : nothing}
-      ${candidate.reason ? html`<p class="wm-muted">${candidate.reason}</p>` : nothing}
+      <p class="wm-muted">${foreign ? t("consent.host") : candidate.reason}</p>
       ${candidate.format === "pickle" ? html`<p class="wm-row wm-warn">${icon("warn")}
         <span class="wm-grow">${t("consent.pickle")}</span></p>` : nothing}
       <label><input type="checkbox" .checked=${this.agreed} @change=${onChange} /><span>${agree}</span></label>

@@ -68,14 +68,35 @@ export class WmItem extends WmElement {
       .body {
         display: grid;
         gap: 3px;
-        min-width: 0;
+        grid-template-columns: minmax(0, 1fr);
       }
 
       .first {
-        align-items: baseline;
+        align-items: center;
         display: flex;
-        gap: 10px;
-        justify-content: space-between;
+        gap: 8px;
+      }
+
+      .first .wm-name {
+        flex: 1;
+      }
+
+      .page {
+        border-radius: 4px;
+        color: var(--wm-muted);
+        flex: none;
+        margin: -2px -4px -2px 0;
+        padding: 4px;
+      }
+
+      .page:hover {
+        background: var(--wm-hover);
+        color: var(--wm-fg);
+      }
+
+      .page .wm-icon {
+        height: 14px;
+        width: 14px;
       }
 
       .first .size {
@@ -104,6 +125,7 @@ export class WmItem extends WmElement {
         color: var(--wm-muted);
         cursor: pointer;
         font-size: 12px;
+        margin-inline: -4px;
         max-width: 100%;
         padding: 2px 4px;
         text-decoration: underline dotted;
@@ -118,9 +140,8 @@ export class WmItem extends WmElement {
       .source {
         align-items: center;
         display: flex;
-        flex-wrap: wrap;
         font-size: 12px;
-        gap: 4px 8px;
+        gap: 8px;
         min-width: 0;
       }
 
@@ -141,16 +162,22 @@ export class WmItem extends WmElement {
         text-decoration: none;
       }
 
-      .unfold {
-        padding-top: 6px;
+      .reason::first-letter {
+        text-transform: uppercase;
       }
 
-      select.wm-field {
+      .unfold {
+        grid-column: 1 / -1;
+        padding-top: 8px;
+      }
+
+      select {
+        background: var(--wm-field);
+        border: 0;
+        border-radius: 4px;
         font-size: 12px;
-        min-height: 26px;
-        padding: 2px 6px;
-        width: auto;
         max-width: 100%;
+        padding: 1px 2px;
       }
     `,
   ];
@@ -182,10 +209,12 @@ export class WmItem extends WmElement {
         <div class="first">
           ${fileName(item.name)}
           <span class="size wm-small wm-muted">${candidate?.size ? formatSize(candidate.size) : nothing}</span>
+          ${item.state === "locked" ? nothing : pageIcon(candidate, item)}
         </div>
-        <div class="facts"><span class="wm-line" title=${item.folder}>${item.folder}</span>${this.#nodes(item)}</div>
+        <div class="facts">${this.#folder(item, candidate)}${this.#nodes(item)}</div>
         ${this.transfer ? this.#progress(this.transfer) : this.#below(item, candidate)}
       </div>
+      ${this.unfolded && !this.transfer ? this.#unfold(item, candidate, this.unfolded) : nothing}
     </div>`;
   }
 
@@ -202,6 +231,23 @@ export class WmItem extends WmElement {
       this.emit("wm-agree", { key: item.key, agreed: event.target.checked });
     return html`<input type="checkbox" class="main" aria-label=${t("item.take", { name: item.name })}
       .checked=${live(isTaken(item, this.choice))} @change=${onChange} />`;
+  }
+
+  /**
+   * The item's folder; where several roots serve it, the one to choose.
+   *
+   * @param {Item} item
+   * @param {Candidate | null} candidate
+   */
+  #folder(item, candidate) {
+    const roots = consentKind(candidate) && !this.transfer ? rootsFor(this.status, item.folder) : [];
+    if (roots.length < 2) return html`<span class="wm-line" title=${item.folder}>${item.folder}</span>`;
+    const chosen = this.choice?.root ?? item.target?.root;
+    const onChange = (/** @type {{ target: HTMLSelectElement }} */ event) =>
+      this.emit("wm-root", { key: item.key, root: event.target.value });
+    return html`<select aria-label=${t("item.into", { name: item.name })} title=${t("item.folder")} @change=${onChange}>
+      ${roots.map((root) => html`<option value=${root.id} ?selected=${root.id === chosen}>${root.label}</option>`)}
+    </select>`;
   }
 
   /** @param {Item} item */
@@ -240,21 +286,27 @@ export class WmItem extends WmElement {
         ? html`<wm-consent class="main" .item=${item} .candidate=${candidate}
             .agreed=${this.choice?.agreed ?? false}></wm-consent>`
         : nothing}
-      ${this.#actions(item, candidate)}
-      ${this.unfolded === "choices" && item.candidates.length
-        ? html`<div class="unfold" @keydown=${this.#onEscape}><wm-choices .item=${item} .base=${this.base}
-            .chosen=${candidate?.index ?? null}></wm-choices></div>`
-        : nothing}
-      ${this.unfolded === "token"
-        ? html`<div class="unfold" @keydown=${this.#onEscape}><wm-tokens .hubs=${this.status?.hubs ?? []}
-            .notes=${this.notes} .only=${lockedOne(item)?.hub ?? null}></wm-tokens></div>`
-        : nothing}`;
+      ${this.#actions(item)}`;
+  }
+
+  /**
+   * @param {Item} item
+   * @param {Candidate | null} candidate
+   * @param {"choices" | "token"} what
+   */
+  #unfold(item, candidate, what) {
+    return html`<div class="unfold" @keydown=${this.#onEscape}>${
+      what === "choices"
+        ? html`<wm-choices .item=${item} .base=${this.base} .chosen=${candidate?.index ?? null}></wm-choices>`
+        : html`<wm-tokens .hubs=${this.status?.hubs ?? []} .notes=${this.notes}
+            .only=${lockedOne(item)?.hub ?? null}></wm-tokens>`
+    }</div>`;
   }
 
   /** @param {Item} item */
   #chip(item) {
-    const [look, sign] = LOOKS[item.state] ?? LOOKS.missing;
-    return html`<span class="wm-chip ${look}">${icon(sign)}${wordFor("state", item.state)}</span>`;
+    const [look] = LOOKS[item.state] ?? LOOKS.missing;
+    return html`<span class="wm-chip ${look}">${wordFor("state", item.state)}</span>`;
   }
 
   /**
@@ -264,9 +316,11 @@ export class WmItem extends WmElement {
   #source(item, candidate) {
     if (item.relink) return html`<span class="wm-muted">${t("item.relink-to", { name: item.relink })}</span>`;
     if (!candidate) return nothing;
-    const hub = candidate.hub === "web" ? candidate.host : candidate.hub_title;
-    const parts = [hub, wordFor("evidence", candidate.evidence)].filter(Boolean).join(" · ");
-    return html`<span>${parts}</span><span class="wm-muted wm-line" title=${titleOf(candidate)}>${titleOf(candidate)}</span>`;
+    const source = [candidate.hub_title || candidate.host, wordFor("evidence", candidate.evidence)];
+    const sure = source.filter(Boolean).join(" · ");
+    const title = candidate.model_name ? titleOf(candidate) : "";
+    return html`<span class="wm-line" title=${[sure, title].filter(Boolean).join(" · ")}>${sure}
+      <span class="wm-muted">${title}</span></span>`;
   }
 
   /**
@@ -275,7 +329,7 @@ export class WmItem extends WmElement {
    */
   #explain(item, candidate) {
     const text = this.#explanation(item, candidate);
-    return text ? html`<p class="wm-small wm-muted">${text}</p>` : nothing;
+    return text ? html`<p class="reason wm-small wm-muted">${text}</p>` : nothing;
   }
 
   /**
@@ -284,23 +338,19 @@ export class WmItem extends WmElement {
    */
   #explanation(item, candidate) {
     if (item.state === "locked") return lockedText(item, this.status);
-    if (item.state === "missing") return item.reason || t("item.not-searched");
+    if (item.state === "missing") return item.reason ? `${item.reason}. ${t("item.help", { folder: item.folder })}` : t("item.not-searched");
     if (item.state === "refused") return item.reason;
     const plain = item.state === "confirm" || (item.state === "choose" && this.choice?.candidate !== undefined);
     return plain && consentKind(candidate) === "row" ? candidate?.reason : "";
   }
 
-  /**
-   * @param {Item} item
-   * @param {Candidate | null} candidate
-   */
-  #actions(item, candidate) {
+  /** @param {Item} item */
+  #actions(item) {
     const buttons = [
       this.#chooseButton(item),
       this.#tokenButton(item),
       this.#relinkButton(item),
-      pageButton(candidate ?? lockedOne(item), item),
-      this.#rootSelect(item, candidate),
+      item.state === "locked" ? pageButton(lockedOne(item)) : nothing,
     ].filter((button) => button !== nothing);
     return buttons.length ? html`<div class="actions">${buttons}</div>` : nothing;
   }
@@ -329,21 +379,6 @@ export class WmItem extends WmElement {
     if (!item.relink) return nothing;
     return html`<button class="wm-button main" @click=${() => this.emit("wm-relink", { keys: [item.key] })}>
       ${icon("link")}${t("item.relink")}</button>`;
-  }
-
-  /**
-   * @param {Item} item
-   * @param {Candidate | null} candidate
-   */
-  #rootSelect(item, candidate) {
-    const roots = consentKind(candidate) ? rootsFor(this.status, item.target?.folder ?? item.folder) : [];
-    if (roots.length < 2) return nothing;
-    const chosen = this.choice?.root ?? item.target?.root;
-    const onChange = (/** @type {{ target: HTMLSelectElement }} */ event) =>
-      this.emit("wm-root", { key: item.key, root: event.target.value });
-    return html`<select class="wm-field" aria-label=${t("item.into")} title=${t("item.into")} @change=${onChange}>
-      ${roots.map((root) => html`<option value=${root.id} ?selected=${root.id === chosen}>${root.label}</option>`)}
-    </select>`;
   }
 
   /** @param {"choices" | "token"} what */
@@ -398,16 +433,25 @@ function lockedText(item, status) {
   }
 }
 
+/** @param {Candidate | null} candidate */
+function pageButton(candidate) {
+  const page = webLink(candidate?.page);
+  if (!page) return nothing;
+  const hub = candidate?.hub_title || new URL(page).host;
+  return html`<a class="wm-button" href=${page} target="_blank" rel="noopener noreferrer">
+    ${t("item.open-page-at", { hub })}${icon("external")}</a>`;
+}
+
 /**
  * @param {Candidate | null} candidate
  * @param {Item} item
  */
-function pageButton(candidate, item) {
+function pageIcon(candidate, item) {
   const page = webLink(candidate?.page);
-  if (!page || item.state === "choose") return nothing;
-  const hub = candidate?.hub_title || new URL(page).host;
-  return html`<a class="wm-button quiet" href=${page} target="_blank" rel="noopener noreferrer">
-    ${t("item.open-page-at", { hub })}${icon("external")}</a>`;
+  if (!page) return nothing;
+  const label = t("item.open-page-of", { name: item.name, hub: candidate?.hub_title || new URL(page).host });
+  return html`<a class="page" href=${page} target="_blank" rel="noopener noreferrer" aria-label=${label}
+    title=${label}>${icon("external")}</a>`;
 }
 
 define("wm-item", WmItem);

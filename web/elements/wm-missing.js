@@ -6,10 +6,10 @@
 /** @import { Icon } from "./icons.js" */
 
 import { formatSize, formatTotal } from "../format.js";
-import { faultsOf, fetchBody, fits, groupItems, itemsOf, mustAsk, neededOn, takenItems, underway } from "../selection.js";
+import { candidateOf, faultsOf, fetchBody, fits, groupItems, itemsOf, mustAsk, neededOn, takenItems, underway } from "../selection.js";
 import { css, html, nothing, repeat } from "../vendor/lit.js";
 import { t } from "../words.js";
-import { WmElement, define, keepKeys } from "./base.js";
+import { WmElement, define, keepKeys, note } from "./base.js";
 import { icon } from "./icons.js";
 import "./wm-consent.js";
 import "./wm-item.js";
@@ -134,10 +134,10 @@ export class WmMissing extends WmElement {
     const unknown = view.inspection?.unknown_nodes ?? [];
     const types = unknown.map((node) => node.type).join(", ");
     return html`
-      ${view.fault ? note("wm-bad", "warn", `${view.fault.message} ${view.fault.hint ?? ""}`) : nothing}
-      ${faultsOf(view.plan).map((fault) => note("wm-warn", "offline", `${fault.message} ${fault.hint ?? ""}`))}
+      ${view.fault ? note("wm-bad", "warn", view.fault.message, view.fault.hint) : nothing}
+      ${faultsOf(view.plan).map((fault) => note("wm-warn", "offline", fault.message, fault.hint))}
       ${unknown.length ? note("wm-muted", "question", t("missing.unknown-nodes", { count: unknown.length, types })) : nothing}
-      ${view.skipped.map((one) => note("wm-warn", "warn", skippedText(view, one)))}
+      ${view.skipped.map((one) => note("wm-warn", "warn", skippedText(view, one), one.hint))}
       <p class="wm-small wm-muted wm-row" role="status" ?hidden=${!view.planning}>${icon("turn")}
         <span class="wm-grow">${view.planning ? this.#askingText(view) : ""}</span></p>`;
   }
@@ -162,8 +162,8 @@ export class WmMissing extends WmElement {
    * @param {Item[]} items
    */
   #group(view, name, items) {
-    const sizes = items.map((item) => item.candidates.find((one) => one.index === item.chosen)?.size ?? null);
-    const total = sizes.some((size) => size !== null) ? formatTotal(sizes) : "";
+    const sizes = items.flatMap((item) => candidateOf(item, view.choices[item.key])?.size ?? []);
+    const total = sizes.length ? formatTotal(sizes) : "";
     return html`<section aria-labelledby="group-${name}">
       <h3 id="group-${name}"><span>${t(`group.${name}`)} · ${items.length}</span><span>${total}</span></h3>
       <ul role="list">${repeat(
@@ -286,15 +286,6 @@ function empty(sign, text) {
   return html`<div class="empty">${icon(sign)}<p>${text}</p></div>`;
 }
 
-/**
- * @param {string} look
- * @param {Icon} sign
- * @param {string} text
- */
-function note(look, sign, text) {
-  return html`<p class="wm-note ${look}">${icon(sign)}<span>${text}</span></p>`;
-}
-
 /** @param {ReturnType<typeof neededOn>[number]} drive */
 function driveLine(drive) {
   const values = { label: drive.label, needed: formatSize(drive.needed), free: formatSize(drive.free) };
@@ -309,7 +300,7 @@ function driveLine(drive) {
  */
 function skippedText(view, skipped) {
   const name = view.plan?.items.find((item) => item.key === skipped.key)?.name ?? skipped.key;
-  return `${t("missing.skipped", { name, message: skipped.message })} ${skipped.hint ?? ""}`;
+  return t("missing.skipped", { name, message: skipped.message });
 }
 
 define("wm-missing", WmMissing);

@@ -1,16 +1,15 @@
 // The whole panel: <wm-panel .state tab="missing">. What it is told comes from a Store; the wishes of all that is
-// in it come up through it. Its own: `wm-rescan`, `wm-tab` { tab }, `wm-dismiss`.
+// in it come up through it. Its own: `wm-rescan`, `wm-pin` { keys }, `wm-tab` { tab }, `wm-dismiss`.
 
 /** @import { Drive, State, Transfer, View } from "../types.js" */
-/** @import { Icon } from "./icons.js" */
 
 import { formatSize } from "../format.js";
-import { groupItems, itemsOf } from "../selection.js";
+import { candidateOf, groupItems, itemsOf } from "../selection.js";
 import { EMPTY, currentView, sortedTransfers } from "../store.js";
 import { isDark } from "../theme.js";
 import { css, html, nothing } from "../vendor/lit.js";
 import { t } from "../words.js";
-import { WmElement, define } from "./base.js";
+import { WmElement, define, note } from "./base.js";
 import { icon } from "./icons.js";
 import "./wm-missing.js";
 import "./wm-settings.js";
@@ -100,6 +99,15 @@ export class WmPanel extends WmElement {
         text-align: center;
       }
 
+      .fault {
+        display: flex;
+        gap: 4px;
+      }
+
+      .fault > .wm-note {
+        flex: 1;
+      }
+
       .drives {
         display: flex;
         flex-wrap: wrap;
@@ -160,6 +168,7 @@ export class WmPanel extends WmElement {
       <header>
         <div class="bar">
           <h2>${t("panel.title")}</h2>
+          ${this.tab === "missing" ? this.#pin(view) : nothing}
           <button class="wm-button quiet icon" aria-label=${t("panel.rescan")} title=${t("panel.rescan")}
             @click=${() => this.emit("wm-rescan")}>${icon("refresh")}</button>
         </div>
@@ -169,6 +178,14 @@ export class WmPanel extends WmElement {
         </div>
       </header>
       <div role="tabpanel" id="panel" aria-labelledby="tab-${this.tab}">${this.#page(view, transfers)}</div>`;
+  }
+
+  /** @param {View | null} view */
+  #pin(view) {
+    const keys = (view?.plan?.items ?? []).filter((item) => candidateOf(item, view?.choices[item.key])).map(({ key }) => key);
+    if (!keys.length) return nothing;
+    return html`<button class="wm-button quiet icon" aria-label=${t("panel.pin")} title=${t("panel.pin")}
+      @click=${() => this.emit("wm-pin", { keys })}>${icon("pin")}</button>`;
   }
 
   /**
@@ -220,8 +237,8 @@ export class WmPanel extends WmElement {
       ${status?.offline ? note("wm-info", "offline", t("panel.offline")) : nothing}
       ${down.map((hub) => note("wm-warn", "offline", t("panel.hub-down", { hub: hub.title })))}
       ${fault
-        ? html`<div class="wm-note wm-bad" role="alert">${icon("warn")}<span>${fault.message} ${fault.hint ?? ""}</span>
-            <button class="wm-button quiet icon" style="min-height: 20px; padding: 0" aria-label=${t("panel.dismiss")}
+        ? html`<div class="fault" role="alert">${note("wm-bad", "warn", fault.message, fault.hint)}
+            <button class="wm-button quiet icon" aria-label=${t("panel.dismiss")}
               @click=${() => this.emit("wm-dismiss")}>${icon("close")}</button></div>`
         : nothing}`;
   }
@@ -253,15 +270,6 @@ export class WmPanel extends WmElement {
 export function openCount(view, transfers) {
   if (!view) return 0;
   return groupItems(itemsOf(view), transfers).reduce((sum, [, items]) => sum + items.length, 0);
-}
-
-/**
- * @param {string} look
- * @param {Icon} sign
- * @param {string} text
- */
-function note(look, sign, text) {
-  return html`<p class="wm-note ${look}">${icon(sign)}<span>${text}</span></p>`;
 }
 
 define("wm-panel", WmPanel);

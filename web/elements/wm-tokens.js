@@ -9,7 +9,7 @@
 import { wordFor } from "../format.js";
 import { css, html, nothing } from "../vendor/lit.js";
 import { t } from "../words.js";
-import { WmElement, define, keepKeys } from "./base.js";
+import { WmElement, define, keepKeys, note } from "./base.js";
 import { icon } from "./icons.js";
 
 /** Where hubs give tokens out. */
@@ -109,11 +109,11 @@ export class WmTokens extends WmElement {
 
   /** @param {Hub} hub */
   #note(hub) {
-    const note = this.notes[hub.name];
-    if (!note || note.state === "none") return nothing;
-    const look = { busy: "wm-muted", good: "wm-good", bad: "wm-bad" }[note.state];
-    const sign = /** @type {const} */ ({ busy: "turn", good: "check", bad: "warn" })[note.state];
-    return html`<p class="wm-note ${look}">${icon(sign)}<span>${note.message}</span></p>`;
+    const said = this.notes[hub.name];
+    if (!said || said.state === "none") return nothing;
+    const look = { busy: "wm-muted", good: "wm-good", bad: "wm-bad" }[said.state];
+    const sign = /** @type {const} */ ({ busy: "turn", good: "check", bad: "warn" })[said.state];
+    return note(look, sign, said.message);
   }
 
   /**

@@ -7,7 +7,7 @@
 import { formatDate, formatSize, formatSpeed, formatWait, percentOf, webLink, wordFor } from "../format.js";
 import { css, html, nothing, repeat } from "../vendor/lit.js";
 import { t } from "../words.js";
-import { WmElement, define, fileName } from "./base.js";
+import { WmElement, define, fileName, note } from "./base.js";
 import { icon } from "./icons.js";
 
 /** @typedef {"pause" | "resume" | "cancel" | "retry" | "forget"} Action */
@@ -66,6 +66,13 @@ export class WmTransfers extends WmElement {
 
       .top .wm-button {
         font-size: 12px;
+        gap: 4px;
+        padding: 4px 8px;
+      }
+
+      .top .wm-button .wm-icon {
+        height: 14px;
+        width: 14px;
       }
 
       .scroll {
@@ -143,7 +150,7 @@ export class WmTransfers extends WmElement {
       .body {
         display: grid;
         gap: 4px;
-        min-width: 0;
+        grid-template-columns: minmax(0, 1fr);
       }
 
       .facts {
@@ -303,7 +310,7 @@ export class WmTransfers extends WmElement {
         ${fileName(one.name)}
         ${at === null ? nothing : bar(percentOf(one.done, one.size), one.name, progressText(one))}
         <div class="facts">${factsOf(one).map((fact) => html`<span class=${fact.look ?? ""}>${fact.text}</span>`)}</div>
-        ${one.error ? errorNote(one) : nothing}
+        ${one.error ? note("wm-bad", "warn", one.error.message, one.error.hint) : nothing}
       </div>
       <div class="acts">${(ACTIONS[one.state] ?? []).map((action) => this.#button(one, action))}${pageLink(one)}</div>
     </li>`;
@@ -444,12 +451,6 @@ function factsOf(one) {
 function speedFacts(one) {
   const left = one.eta === null ? [] : [{ text: t("transfers.left", { eta: formatWait(one.eta) }) }];
   return one.speed > 0 ? [{ text: formatSpeed(one.speed) }, ...left] : left;
-}
-
-/** @param {Transfer} one */
-function errorNote(one) {
-  const { message = "", hint = "" } = one.error ?? {};
-  return html`<p class="wm-note wm-bad">${icon("warn")}<span>${message} ${hint ?? ""}</span></p>`;
 }
 
 /** @param {Transfer} one */
