@@ -35,7 +35,7 @@ OPEN: Final = frozenset({State.QUEUED, State.RUNNING, State.PAUSED})
 FINAL: Final = frozenset(State) - OPEN
 
 # CivitAI's download addresses need theirs: https://developer.civitai.com/docs/api/public-rest
-_HARMLESS: Final = frozenset({"type", "format", "size", "fp", "download"})
+_HARMLESS: Final = frozenset({"fileId", "modelVersionId", "type", "format", "size", "fp", "download"})
 _WORD: Final = re.compile(r"\w{0,24}", re.ASCII)
 _Member = TypeVar("_Member", State, Verification)
 

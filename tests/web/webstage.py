@@ -35,7 +35,7 @@ VAE: Final = models.vae("lamp")
 LORA: Final = models.lora("ink", trigger="ink wash")
 FOG: Final = models.lora("fog", trigger="fog bank")
 FOLDERS: Final = ("checkpoints", "loras", "vae", "controlnet", "upscale_models", "text_encoders", "diffusion_models")
-LIMIT: Final = 15_000  # milliseconds that a page may take, on a machine where others work
+LIMIT: Final = 8_000  # milliseconds that a page may take, on a machine where others work
 
 expect.set_options(timeout=LIMIT)
 
