@@ -255,7 +255,7 @@ export class Flow {
     const wishes = {
       "wm-locate": ({ id }) => this.#front.locate(id),
       "wm-relink": ({ keys }) => this.relink(this.#items.filter((item) => keys.includes(item.key))),
-      "wm-pin": ({ key, candidate }) => this.pin(this.#items.filter((item) => item.key === key), candidate),
+      "wm-pin": ({ keys }) => this.pin(this.#items.filter((item) => keys.includes(item.key))),
       "wm-rescan": () => this.rescan(),
     };
     for (const [name, act] of Object.entries(wishes)) {
@@ -277,11 +277,11 @@ export class Flow {
 
   /**
    * Write the sources of items into their nodes; says how many nodes have one now.
-   * @param {Item[]} items @param {number} [index] of the candidate that is meant
+   * @param {Item[]} items
    */
-  pin(items, index) {
+  pin(items) {
     const entries = items.flatMap((item) => {
-      const model = modelOf(item, index);
+      const model = modelOf(item, this.#view?.choices[item.key]);
       return model ? this.#references([item]).map(({ node_id, name }) => ({ node_id, model: { ...model, name } })) : [];
     });
     const count = this.#front.pin(entries);
@@ -497,10 +497,10 @@ export function relinksOf({ relink: to, references }) {
 
 /**
  * The entry of `properties.models` for an item's source; null where none is known.
- * @param {Item} item @param {number} [index] @returns {Omit<ModelEntry, "name"> | null}
+ * @param {Item} item @param {import("./types.js").Choice} [choice] @returns {Omit<ModelEntry, "name"> | null}
  */
-function modelOf(item, index) {
-  const candidate = candidateOf(item, index === undefined ? undefined : { candidate: index });
+function modelOf(item, choice) {
+  const candidate = candidateOf(item, choice);
   if (!candidate?.url) return null;
   const sha256 = candidate.digests.find((digest) => digest.startsWith("sha256:"));
   const hash = sha256 ? { hash: sha256.slice(7), hash_type: "SHA256" } : {};
