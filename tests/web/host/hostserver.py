@@ -59,6 +59,7 @@ class HostServer:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="host", daemon=True)
         self._runner: web.AppRunner | None = None
+        self._ticking: asyncio.Task[None] | None = None
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -117,9 +118,12 @@ class HostServer:
         await site.start()
         self._port = self._runner.addresses[0][1]
         if self._ticks:
-            asyncio.ensure_future(self._tick())
+            self._ticking = asyncio.ensure_future(self._tick())
 
     async def _stop(self) -> None:
+        if self._ticking is not None:
+            self._ticking.cancel()
+            await asyncio.gather(self._ticking, return_exceptions=True)
         for socket in [*self._sockets]:
             await socket.close()
         if self._runner is not None:
