@@ -75,6 +75,15 @@ class Scan(StrEnum):
     PENDING = "pending"
 
 
+class Verification(StrEnum):
+    """What a fetched file was checked against."""
+
+    DIGEST = "digest"  # equals the digest the hub publishes
+    SIZE = "size"  # size equals the hub's record and the structure fits the file exactly
+    STRUCTURE = "structure"  # the structure fits the file exactly
+    NONE = "none"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteFile:
     """One weight file on a hub.

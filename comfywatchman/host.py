@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from .catalog import Json, canonical_folder
-from .house import House
-from .library.roots import Root, Roots, find_roots
-from .settings import Settings, find_home
-from .tokens import TokenStore, find_keyring
+if TYPE_CHECKING:
+    from .catalog import Json
+    from .house import House
+    from .library.roots import Root, Roots
+    from .settings import Settings
 
 # Folders of ComfyUI that hold no models.
 _NO_MODELS: Final = frozenset({"custom_nodes", "configs", "datasets"})
@@ -27,6 +27,10 @@ _NO_MODELS: Final = frozenset({"custom_nodes", "configs", "datasets"})
 @cache
 def open_house() -> House:
     """The house of this ComfyUI: made once, kept as long as it runs."""
+    from .house import House
+    from .settings import find_home
+    from .tokens import TokenStore, find_keyring
+
     home = find_data_folder(os.environ)
     own = find_home(os.environ)
     tokens = TokenStore(home, os.environ, keyring=find_keyring(), fallback=own)
@@ -38,6 +42,8 @@ def find_data_folder(environment: Mapping[str, str]) -> Path:
 
     ComfyUI serves that to nobody. `get_system_user_directory` is there since 0.3.76 and only joins names.
     """
+    from .settings import find_home
+
     if environment.get("COMFYWATCHMAN_HOME"):
         return find_home(environment)
     return Path(_folder_paths().get_user_directory()) / "__comfywatchman"
@@ -51,6 +57,9 @@ def find_host_roots(settings: Settings) -> Roots:
     Raises:
         InvalidSettings: an extra file cannot be read.
     """
+    from .catalog import canonical_folder
+    from .library.roots import find_roots
+
     paths = _folder_paths()
     configs = (*_extra_configs(), *settings.extra_model_paths)
     read = find_roots(comfyui=Path(paths.base_path), models_dir=Path(paths.models_dir), configs=configs)
@@ -75,6 +84,15 @@ def server_routes() -> Any:
     return importlib.import_module("server").PromptServer.instance.routes
 
 
+def when_serving(work: Callable[[], None]) -> None:
+    """Call this once when ComfyUI begins to serve. It must not take time."""
+
+    async def begin(_app: object) -> None:
+        work()
+
+    importlib.import_module("server").PromptServer.instance.app.on_startup.append(begin)
+
+
 def _folder_paths() -> Any:
     return importlib.import_module("folder_paths")
 
@@ -87,6 +105,8 @@ def _extra_configs() -> Iterator[Path]:
 
 
 def _live_roots(folder: str, registered: Iterable[str], output: Path) -> Iterator[Root]:
+    from .library.roots import Root
+
     for path in registered:
         is_output = Path(os.path.realpath(path)).is_relative_to(output)
         yield Root(folder=folder, path=Path(path), output=is_output)

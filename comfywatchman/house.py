@@ -29,6 +29,7 @@ from .workflow.loaders import Loaders, load_loaders
 if TYPE_CHECKING:
     from .hubs.base import Hub
     from .hubs.known import Known
+    from .library.index import Index
     from .transfer.limits import Limits
     from .watchman import Watchman
 
@@ -63,6 +64,7 @@ class House:
         self._hubs: tuple[Hub, ...] | None = () if offline else None
         self._loaders: Loaders | None = None
         self._known: Known | None = None
+        self._index: Index | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -127,6 +129,16 @@ class House:
                 return hub
         raise NeedsNetwork(f"{name} cannot be asked offline")
 
+    @property
+    def index(self) -> Index:
+        """What is known of local files; its file is opened when it is first needed."""
+        from .library.index import Index
+
+        with self._lock:
+            if self._index is None:
+                self._index = self._opened.enter_context(Index(self.home))
+            return self._index
+
     def watchman(self, *, hosts: Sequence[str] = (), pickles: bool = False, asks: bool = True) -> Watchman:
         """The verbs. `hosts` are allowed besides those in the settings, and pickle formats if `pickles`.
 
@@ -136,6 +148,7 @@ class House:
             NoComfyUI: no ComfyUI or models folder is found, and one is needed.
             InvalidSettings: the settings or the environment cannot be used.
         """
+        from .bookkeeping import Books
         from .transfer.guard import Guard
         from .watchman import Watchman
 
@@ -149,7 +162,7 @@ class House:
             policy=replace(_policy(settings, hosts, hubs), pickles=pickles),
             guard=Guard(trusted=mirrors(settings)),
             limits=make_limits(settings),
-            data=self.home,
+            books=Books(self.home, index=self.index, hubs=hubs, sidecars=settings.sidecars != "none"),
             loaders=self._know_loaders(settings) if roots else None,
         )
 

@@ -6,7 +6,7 @@ about again. A place that fails loses nothing of the others.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -56,7 +56,7 @@ class Case:
             self.candidates.extend(answer)
 
 
-Told = Callable[[Sequence[Case], Sequence[Hub]], None]
+Cases = Mapping[Reference, Case]
 
 
 def inquire(
@@ -64,7 +64,7 @@ def inquire(
     *,
     known: KnownModels,
     hubs: Sequence[Hub],
-    told: Told = lambda _cases, _left: None,
+    told: Callable[[Sequence[Case], Sequence[Hub]], None] = lambda _cases, _left: None,
 ) -> list[Case]:
     """Gather candidates for references, one case each in the same order.
 
@@ -81,6 +81,32 @@ def inquire(
         for case in still_open:
             case.searched.append(hub.name)
     return cases
+
+
+def inquire_once(
+    references: Sequence[Reference],
+    *,
+    known: KnownModels,
+    hubs: Sequence[Hub],
+    told: Callable[[Cases, Sequence[Hub]], None] = lambda _cases, _left: None,
+) -> Cases:
+    """The same for references of which several may ask for the same thing: those share a case."""
+    asked = {question_of(reference): reference for reference in references}
+
+    def spread(cases: Sequence[Case]) -> Cases:
+        by_question = dict(zip(asked, cases, strict=True))
+        return {reference: by_question[question_of(reference)] for reference in references}
+
+    def tell(cases: Sequence[Case], left: Sequence[Hub]) -> None:
+        told(spread(cases), left)
+
+    return spread(inquire([*asked.values()], known=known, hubs=hubs, told=tell))
+
+
+def question_of(reference: Reference) -> tuple[object, ...]:
+    """What makes two references ask for the same thing."""
+    name = reference.name.casefold()
+    return reference.folder, reference.other_folders, name, reference.url, reference.digest
 
 
 def _ask_workflow(cases: Sequence[Case], hubs: Sequence[Hub]) -> None:

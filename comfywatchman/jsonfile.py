@@ -1,6 +1,7 @@
-"""A small JSON file of ours that is never half there and never readable by others.
+"""A small JSON file of ours that is never half there and, unless it is meant to be, never readable by others.
 
     write_json(path, value)     temporary beside it → fsync → replace → fsync of the folder
+    add_json(path, value)       the same, but never in place of a file
     read_json(path, limit=…)    the value, or null when there is no such file
 
 Files are made with mode 0600, folders with 0700. The data folder's files all go through here.
@@ -8,9 +9,10 @@ Files are made with mode 0600, folders with 0700. The data folder's files all go
 
 from __future__ import annotations
 
+import errno
 import json
 import os
-import tempfile
+import secrets
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +20,8 @@ from .catalog import Json
 from .decode import MIB, DecodeError, parse_json
 
 PRIVATE_DIRECTORY: Final = 0o700
+PRIVATE: Final = 0o600
+PUBLIC: Final = 0o666  # less what the umask takes
 
 
 def read_json(path: Path, *, limit: int = MIB) -> Json:
@@ -36,26 +40,65 @@ def read_json(path: Path, *, limit: int = MIB) -> Json:
         raise DecodeError(f"{path}: {fault.message}") from fault
 
 
-def write_json(path: Path, value: Json) -> None:
+def write_json(path: Path, value: Json, *, mode: int = PRIVATE) -> None:
     """Put a value in place of a file; whatever happens, the old or the new one is there whole.
 
     Raises:
         OSError: the folder cannot be made or written.
     """
     path.parent.mkdir(mode=PRIVATE_DIRECTORY, parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)  # 0600
-    temporary = Path(name)
+    temporary = _write_beside(path, value, mode)
+    try:
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync_directory(path.parent)
+
+
+def add_json(path: Path, value: Json, *, mode: int = PRIVATE) -> bool:
+    """Write a file that is not there yet; False, and nothing done, if the name is taken.
+
+    Raises:
+        OSError: the folder is not there or cannot be written.
+    """
+    temporary = _write_beside(path, value, mode)
+    try:
+        _take_name(temporary, path)
+    except FileExistsError:
+        return False
+    finally:
+        temporary.unlink(missing_ok=True)
+    _sync_directory(path.parent)
+    return True
+
+
+def _write_beside(path: Path, value: Json, mode: int) -> Path:
+    """A whole and synced temporary beside a file."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
             json.dump(value, file, indent=2)
             file.write("\n")
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    _sync_directory(path.parent)
+    return temporary
+
+
+def _take_name(temporary: Path, path: Path) -> None:
+    """Give a temporary a free name; where there are no hard links (exFAT), look and then rename."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        raise
+    except OSError:
+        if os.name == "posix" and os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from None
+        temporary.rename(path)  # Windows refuses a name that is taken
 
 
 def _sync_directory(directory: Path) -> None:

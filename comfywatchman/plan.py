@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from .catalog import Access, Json, LocalFile, RemoteFile, Scan, base_name, extension, format_of
 from .errors import UnknownFolder, UnsafePath
+from .hostname import host_fault
 from .names import safe_path
 from .resolution import Ambiguous, Evidence, Found, Missing, Present, Resolution
 from .workflow.references import Reference
@@ -220,9 +221,8 @@ def _certain(file: RemoteFile) -> tuple[Consent, str]:
 
 
 def _never(file: RemoteFile, policy: Policy) -> tuple[Consent, str] | None:
-    scheme = urlsplit(file.url).scheme
-    if scheme not in ("https", "http"):
-        return Consent.REFUSED, f"{scheme or 'no'} address: only https is fetched"
+    if fault := _address_fault(file.url, policy):
+        return Consent.REFUSED, fault
     if file.format == "archive":
         return Consent.REFUSED, "an archive: nothing is unpacked"
     if file.size is not None and file.size > policy.largest_size:
@@ -232,6 +232,13 @@ def _never(file: RemoteFile, policy: Policy) -> tuple[Consent, str] | None:
     if file.access in _LOCKED and file.hub not in policy.tokens:
         return Consent.REFUSED, f"{_LOCKED[file.access]}, then `comfywatchman token set {file.hub}`"
     return None
+
+
+def _address_fault(url: str, policy: Policy) -> str | None:
+    parts = urlsplit(url)
+    if parts.scheme not in ("https", "http"):
+        return f"{parts.scheme or 'no'} address: only https is fetched"
+    return None if _origin(url) in policy.mirrors else host_fault(parts)
 
 
 def _each_file(file: RemoteFile, policy: Policy) -> tuple[Consent, str] | None:

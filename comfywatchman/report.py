@@ -22,6 +22,18 @@ class Pasted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stranger:
+    """A file that has the name a reference asks for, and another digest."""
+
+    reference: Reference
+    file: LocalFile
+
+    def to_dict(self) -> dict[str, Json]:
+        """The stranger in JSON."""
+        return {"node_id": self.reference.node_id, "name": self.reference.name, "file": self.file.to_dict()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """One workflow: what it names and what that means.
 
@@ -33,6 +45,7 @@ class Report:
     format: str | None = None
     survey: Survey = field(default_factory=lambda: Survey(references=()))
     resolutions: tuple[Resolution, ...] = ()
+    strangers: tuple[Stranger, ...] = ()
     error: WatchmanError | None = None
 
 

@@ -36,6 +36,7 @@ class Placement(StrEnum):
 
     EXACT = "exact"
     SPELLING = "spelling"  # other case or Unicode form
+    RENAMED = "renamed"  # same folder, another name, the digest of the reference
     SUBFOLDER = "subfolder"  # same folder, other sub-folder
     FOLDER = "folder"  # another folder: ComfyUI does not see it there
 

@@ -47,13 +47,14 @@ class Origin(StrEnum):
 class Kind:
     """A kind of value: `read` takes it from JSON, `parse` makes that JSON of what a person types.
 
-    `word` tells a page how to ask for it: flag, count, size, text, path, url, host, list, places.
+    `word` tells a page how to ask for it: flag, count, size, text, choice, path, url, host, list or places.
     """
 
     word: str
     wanted: str
     read: Callable[[Value], Any]
     parse: Callable[[str], Json] = str
+    choices: tuple[str, ...] = ()
 
 
 def _count(lowest: int, highest: int) -> Kind:
@@ -138,6 +139,18 @@ def _several(kind: Kind) -> Kind:
         lambda value: tuple(kind.read(inner) for inner in value.items()),
         lambda text: [kind.parse(part.strip()) for part in text.split(",") if part.strip()],
     )
+
+
+def _one_of(*words: str) -> Kind:
+    """One of some words."""
+    wanted = " or ".join(words)
+
+    def read(value: Value) -> str:
+        if value.text() not in words:
+            raise value.fault(wanted)
+        return value.text()
+
+    return Kind("choice", wanted, read, str.lower, choices=words)
 
 
 def _read_word(value: Value) -> str:
@@ -254,6 +267,13 @@ class Settings:
         metadata=_key(_PLACES, "where new files of a folder go, if several directories serve it"),
     )
     nsfw: bool = field(default=False, metadata=_key(_FLAG, "show adult models in search"))
+    sidecars: str = field(
+        default="civitai-info",
+        metadata=_key(
+            _one_of("civitai-info", "none"),
+            "what is written beside files from CivitAI: `STEM.civitai.info`, or none",
+        ),
+    )
     cache_hours: int = field(
         default=720, metadata=_key(_count(0, 8760), "the longest that a hub's answer is remembered")
     )
@@ -270,6 +290,7 @@ class Settings:
                 help=entry["help"],
                 guard=entry["guard"],
                 kind=entry["kind"].word,
+                choices=entry["kind"].choices,
             )
             for key, entry in _table().items()
         )
@@ -285,6 +306,7 @@ class Shown:
     help: str
     guard: bool
     kind: str
+    choices: tuple[str, ...] = ()
 
 
 def find_home(environment: Mapping[str, str], *, comfyui: Path | None = None) -> Path:

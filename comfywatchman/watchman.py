@@ -10,52 +10,46 @@ Faces read input, call one verb and show the answer.
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
 from urllib.parse import urlsplit
 
 from .air import HubLink, HuggingFaceLink, hub_of, parse_thing
-from .catalog import LocalFile, Model, RemoteFile, base_name, canonical_folder
+from .answering import inspect_workflows, resolve_workflows
+from .bookkeeping import Books
+from .catalog import LocalFile, RemoteFile, base_name, canonical_folder
 from .digest import Digest, parse_digest
 from .errors import (
-    HubError,
-    InputError,
     InvalidAir,
     InvalidDigest,
-    InvalidWorkflow,
     NeedsNetwork,
     NoComfyUI,
     SeveralFiles,
     UnknownFolder,
     WatchmanError,
 )
-from .gathering import Gathering, ask
+from .hubs.asking import identify_all, search_all
 from .hubs.base import Fetched, Hub, SearchQuery
 from .inquiry import KnownModels
 from .library.examination import examine_file
-from .library.index import LocalIndex
+from .library.index import ACTIVE_CHECKPOINT, Choice
+from .library.indexed import Indexed
 from .library.roots import Roots
-from .library.scan import scan_roots
-from .names import printable
 from .plan import Consent, Plan, Policy, Transfer, make_plan, make_transfer
 from .planfile import judge_again
-from .report import Answer, Description, Listing, Pasted, Report, Stage
+from .report import Answer, Description, Listing, Pasted, Stage
 from .resolution import Candidate, Evidence, Resolution
-from .transfer.entry import make_id
-from .transfer.events import Listener, Outcome, Progress, State
+from .transfer.events import Listener, Outcome, State
 from .transfer.guard import Guard
 from .transfer.limits import Limits
 from .transfer.queue import Problem, Queue
-from .workflow.document import Workflow, read_document, read_workflow
+from .whereabouts import Lookout, find_local
 from .workflow.loaders import Loaders, load_loaders
-from .workflow.references import find_references
-
-_log: Final = logging.getLogger(__name__)
 
 
 class Memory(KnownModels, Protocol):
@@ -69,7 +63,7 @@ class Watchman:
     """Everything a user can ask for, in the user's words.
 
     `roots` is None where no ComfyUI is needed (search, describe); verbs that need one raise NoComfyUI.
-    `hubs` is empty offline. `data` is the folder of the queue that processes share; None: none is shared.
+    `hubs` is empty offline. `books` are the queue and the index that processes share; None: kept in memory.
     """
 
     def __init__(
@@ -82,7 +76,7 @@ class Watchman:
         guard: Guard | None = None,
         limits: Limits | None = None,
         loaders: Loaders | None = None,
-        data: Path | None = None,
+        books: Books | None = None,
     ) -> None:
         self._given_roots = roots
         self._hubs = tuple(hubs)
@@ -91,11 +85,11 @@ class Watchman:
         self._guard = guard or Guard()
         self._limits = limits or Limits()
         self._loaders = loaders or load_loaders()
-        self._data = data
+        self._books = books or Books(None, hubs=hubs)
 
     def inspect(self, sources: Sequence[Path | Pasted]) -> Answer:
         """What workflows need, against this disk; asks nobody."""
-        return self._gather(sources).answer({})
+        return inspect_workflows(sources, lookout=self._lookout(), loaders=self._loaders)
 
     def resolve(
         self, sources: Sequence[Path | Pasted], *, told: Callable[[Stage], None] | None = None
@@ -104,7 +98,14 @@ class Watchman:
 
         `told` hears of what is known so far, from this disk to the last hub but one.
         """
-        return ask(self._gather(sources), known=self._known, hubs=self._hubs, told=told)
+        return resolve_workflows(
+            sources,
+            lookout=self._lookout(),
+            loaders=self._loaders,
+            known=self._known,
+            hubs=self._hubs,
+            told=told,
+        )
 
     def plan(self, resolutions: Iterable[Resolution]) -> Plan:
         """What to do about resolutions; references that no longer matter are left out."""
@@ -133,7 +134,7 @@ class Watchman:
         return Plan(transfers=tuple(self.transfer_of(file, folder=folder) for file in files))
 
     def transfer_of(self, file: RemoteFile, *, folder: str | None = None) -> Transfer:
-        """The transfer that brings a file a person pointed at; `folder` for what does not say where it belongs.
+        """The transfer that brings a file a person pointed at; `folder` where its hub does not say where to.
 
         Raises:
             UnknownFolder: nobody says where it belongs.
@@ -164,8 +165,7 @@ class Watchman:
         Raises:
             IndexTooNew, IndexLocked: the queue's file cannot be used.
         """
-        roots = tuple(str(root.path) for root in self._roots)
-        with Queue(self._data, roots=roots) as queue:
+        with self.open_queue() as queue:
             doomed = {
                 id(transfer): problem.error
                 for problem in queue.preflight(transfers, limits=self._limits)
@@ -178,37 +178,89 @@ class Watchman:
                 stop=stop,
                 limits=self._limits,
                 guard=_agreed(self._guard, transfers),
+                on_end=partial(self._enter, stop=stop),
             )
         self._known.remember(fetched for fetched in map(_fetched, ran) if fetched is not None)
         rest = iter(ran)
         return [_failed(t, doomed[id(t)]) if id(t) in doomed else next(rest) for t in transfers]
 
-    def work(
-        self, queue: Queue, *, agreed: frozenset[str] = frozenset(), stop: threading.Event | None = None
-    ) -> None:
-        """Carry out everything that is queued, and remember where it came from; ends when nothing waits.
-
-        `agreed` are origins that a person was asked about.
+    def open_queue(self) -> Queue:
+        """The queue that all processes with this data folder share; the caller closes it.
 
         Raises:
-            IndexLocked: the queue's file cannot be used.
+            IndexTooNew, IndexLocked: its file cannot be used.
         """
+        return self._books.open_queue(roots=self._root_paths)
 
-        def listen(progress: Progress) -> None:
-            if progress.state is State.VERIFIED:
-                ended = queue.entries([make_id(progress.transfer)])
-                self._known.remember(filter(None, (_fetched(entry.outcome) for entry in ended)))
+    def work(
+        self,
+        queue: Queue,
+        *,
+        stop: threading.Event,
+        lingers: bool = False,
+        agreed: frozenset[str] = frozenset(),
+    ) -> None:
+        """Carry out everything in a queue, and keep what `fetch` keeps of each file that comes.
 
-        leave = queue.listen(listen)
-        try:
-            guard = replace(self._guard, agreed=self._guard.agreed | agreed)
-            queue.work(authorize=self._authorize, stop=stop, limits=self._limits, guard=guard)
-        finally:
-            leave()
+        With `lingers` also what comes later, until `stop` is set. `agreed` are origins that a person was
+        asked about. What an earlier run brought and could not enter in the index is entered first.
+        """
+        self._books.catch_up(queue.entries(), roots=self._root_paths)
+
+        def end(outcome: Outcome) -> Outcome:
+            fetched = _fetched(outcome)
+            self._known.remember([fetched] if fetched is not None else [])
+            return self._enter(outcome, stop=stop)
+
+        queue.work(
+            authorize=self._authorize,
+            stop=stop,
+            limits=self._limits,
+            guard=replace(self._guard, agreed=self._guard.agreed | agreed),
+            lingers=lingers,
+            on_end=end,
+        )
 
     def preflight(self, queue: Queue, transfers: Sequence[Transfer]) -> list[Problem]:
         """What keeps transfers from being brought, as far as it can be known before; see `fetch`."""
         return queue.preflight(transfers, limits=self._limits)
+
+    def find_local(
+        self,
+        thing: HubLink | Digest,
+        *,
+        folder: str | None = None,
+        stop: threading.Event | None = None,
+        tell: Callable[[int], None] = lambda _done: None,
+    ) -> Indexed | None:
+        """The file here that a link means, in `folder` if one is given, with digests and origin.
+
+        At once and without network where the index knows. Otherwise files are listed, sidecars read, the hub
+        asked, and files that may be meant are hashed: `tell` hears of bytes, `stop` ends it.
+
+        Raises:
+            UnknownFolder: there is no such folder.
+            Interrupted: `stop` was set.
+        """
+        roots = self._roots.roots(folder) if folder is not None else tuple(self._roots)
+        return find_local(thing, roots, index=self._books.index, hubs=self._hubs, stop=stop, tell=tell)
+
+    @property
+    def active_checkpoint(self) -> Choice | None:
+        """The checkpoint that is active for all nodes of that kind; its revision grows with each change.
+
+        Raises:
+            IndexTooNew, IndexLocked: the index cannot be used.
+        """
+        return self._books.index.recall(ACTIVE_CHECKPOINT)
+
+    def activate_checkpoint(self, name: str) -> Choice:
+        """Make a checkpoint the active one: a local name or a link, as a model input takes it.
+
+        Raises:
+            IndexTooNew, IndexLocked: the index cannot be used.
+        """
+        return self._books.index.remember(ACTIVE_CHECKPOINT, name)
 
     def describe(self, subject: str) -> Description:
         """What a model is, by a file here, a link, an id, an AIR or a digest.
@@ -223,27 +275,19 @@ class Watchman:
         """
         if os.path.isfile(subject):  # noqa: PTH113 - unlike Path.is_file it never raises
             examined = examine_file(Path(subject))
-            files, faults = self._identify(examined.file.digests)
+            files, faults = identify_all(self._hubs, examined.file.digests)
             return Description(subject=subject, examined=examined, files=files, faults=faults)
         try:
             link = parse_thing(subject)
         except InvalidAir as fault:
-            files, faults = self._identify((_digest_or(subject, fault),))
+            files, faults = identify_all(self._hubs, (_digest_or(subject, fault),))
             return Description(subject=subject, files=files, faults=faults)
         return Description(subject=subject, files=self._hub(hub_of(link)).open(link))
 
     def search(self, query: SearchQuery, *, hub: str | None = None) -> Listing:
         """Models for a person to browse; a hub that fails loses nothing of the others."""
-        models: list[Model] = []
-        faults: list[HubError] = []
-        for asked in self._hubs:
-            if hub not in (None, asked.name):
-                continue
-            try:
-                models.extend(asked.search(query))
-            except HubError as fault:
-                faults.append(fault)
-        return Listing(models=tuple(models), faults=tuple(faults))
+        models, faults = search_all(self._hubs, query, only=hub)
+        return Listing(models=models, faults=faults)
 
     def candidates(self, link: HubLink) -> tuple[Candidate, ...]:
         """The files that a person may mean by a link: one, or all of a repository or folder.
@@ -272,46 +316,16 @@ class Watchman:
             raise NoComfyUI("this needs a ComfyUI or a models folder, and none was given")
         return self._given_roots
 
-    def _index(self) -> LocalIndex:
-        listing = scan_roots(self._roots)
-        for place in dict.fromkeys(listing.unread):
-            _log.warning("%s: not looked through: %s", printable(place.path), place.reason)
-        return LocalIndex(listing.files)
+    @property
+    def _root_paths(self) -> tuple[str, ...]:
+        return tuple(str(root.path) for root in self._roots)
 
-    def _gather(self, sources: Sequence[Path | Pasted]) -> Gathering:
-        """What workflows name, laid against this disk."""
-        index = self._index()
-        reports = [self._read(source) for source in sources]
-        references = (reference for report in reports for reference in report.survey.references)
-        return Gathering(reports, {reference: index.find(reference) for reference in references})
+    def _lookout(self) -> Lookout:
+        return Lookout(self._roots, self._books.index)
 
-    def _read(self, source: Path | Pasted) -> Report:
-        """What one workflow names; one that cannot be read makes a report of its error."""
-        path = source.name if isinstance(source, Pasted) else str(source)
-        try:
-            workflow = _open_workflow(source)
-        except OSError as fault:
-            error = InvalidWorkflow(f"{path}: cannot be read: {fault.strerror}", hint="Check the path.")
-            return Report(path=path, error=error)
-        except InputError as fault:
-            return Report(path=path, error=fault)
-        survey = find_references(workflow, self._loaders)
-        return Report(path=path, format=workflow.format, survey=survey)
-
-    def _identify(self, digests: Sequence[Digest]) -> tuple[tuple[RemoteFile, ...], tuple[HubError, ...]]:
-        """What hubs publish under digests; the short form of a whole one would ask the same again."""
-        whole = any(digest.identifies for digest in digests)
-        asked = [digest for digest in digests if not (whole and digest.algorithm == "autov2")]
-        asked.sort(key=lambda digest: not digest.identifies)
-        files: list[RemoteFile] = []
-        faults: list[HubError] = []
-        for hub in self._hubs:
-            try:
-                answers = map(hub.identify, asked)
-                files.extend(next(filter(None, answers), ()))
-            except HubError as fault:
-                faults.append(fault)
-        return tuple(files), tuple(faults)
+    def _enter(self, outcome: Outcome, *, stop: threading.Event | None) -> Outcome:
+        """Keep what is known of a file; a run that is being stopped waits for no hub."""
+        return self._books.enter(outcome, asks=stop is None or not stop.is_set())
 
     def _hub(self, name: str) -> Hub:
         for hub in self._hubs:
@@ -340,13 +354,6 @@ class Watchman:
 
 
 _SHOWN: Final = 12  # files of a repository that are listed to choose from
-
-
-def _open_workflow(source: Path | Pasted) -> Workflow:
-    if isinstance(source, Pasted):
-        return read_document(source.document)
-    with source.open("rb") as stream:
-        return read_workflow(stream)
 
 
 def _fetched(outcome: Outcome) -> Fetched | None:

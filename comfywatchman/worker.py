@@ -98,7 +98,7 @@ class Worker:
                 stop.set()
             agreed, self._limits = self._agreed, self._house.limits()
         try:
-            self._house.watchman().work(self._queue(), agreed=agreed, stop=stop)
+            self._house.watchman().work(self._queue(), stop=stop, agreed=agreed)
         finally:
             with self._lock:
                 self._limits = None

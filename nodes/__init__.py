@@ -3,6 +3,9 @@
 from comfy_api.v0_0_2 import ComfyExtension, io
 
 from ..comfywatchman import host
+from ..comfywatchman.routes.api import ROUTES
+from ..comfywatchman.routes.desk import Desk
+from ..comfywatchman.routes.serving import mount
 
 
 class ComfyWatchman(ComfyExtension):
@@ -18,5 +21,7 @@ def comfy_entrypoint() -> ComfyExtension:
 
     Routes are added here and not in `on_load`, which ComfyUI calls only since 0.14.
     """
-    host.server_routes()
+    desk = Desk(host.open_house, send=host.send)
+    mount(host.server_routes(), desk, ROUTES)
+    host.when_serving(desk.start_later)
     return ComfyWatchman()

@@ -65,6 +65,9 @@ class Shelf:
     def authorize(self, url: str) -> Mapping[str, str]:
         return {}
 
+    def record(self, file: RemoteFile) -> None:
+        raise NotImplementedError
+
     def whoami(self) -> str:
         return "nobody"
 

@@ -1,12 +1,13 @@
 """Small JSON files: whole or not at all."""
 
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from comfywatchman.decode import DecodeError
-from comfywatchman.jsonfile import read_json, write_json
+from comfywatchman.jsonfile import PUBLIC, add_json, read_json, write_json
 
 
 def test_round_trip(tmp_path: Path):
@@ -55,3 +56,33 @@ def test_folder_in_the_way(tmp_path: Path):
         write_json(tmp_path / "x.json", 1)
 
     assert [path.name for path in tmp_path.iterdir()] == ["x.json"]
+
+
+def test_add(tmp_path: Path):
+    """A file is added where there is none, and never in place of one; no temporary is left."""
+    assert add_json(tmp_path / "x.json", 1)
+    assert not add_json(tmp_path / "x.json", 2)
+
+    assert read_json(tmp_path / "x.json") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["x.json"]
+
+
+def test_add_without_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The same where the file system has no hard links."""
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "no links here")
+
+    monkeypatch.setattr(os, "link", refuse)
+    test_add(tmp_path)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
+def test_modes(tmp_path: Path):
+    """A file is its owner's alone unless it is meant for all."""
+    write_json(tmp_path / "own.json", 1)
+    add_json(tmp_path / "all.json", 1, mode=PUBLIC)
+    (tmp_path / "other").touch()
+
+    assert (tmp_path / "own.json").stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "all.json").stat().st_mode == (tmp_path / "other").stat().st_mode

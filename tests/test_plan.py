@@ -73,6 +73,10 @@ def target(folder: str) -> str:
         ({"url": "http://civitai.com/x"}, Evidence.DIGEST, Consent.FILE),
         ({"url": "file:///etc/passwd"}, Evidence.DIGEST, Consent.REFUSED),
         ({"url": "ftp://civitai.com/x"}, Evidence.DIGEST, Consent.REFUSED),
+        ({"hub": "web", "url": "https://169.254.169.254/x.safetensors"}, Evidence.URL, Consent.REFUSED),
+        ({"hub": "web", "url": "https://0x7f.1/x.safetensors"}, Evidence.URL, Consent.REFUSED),
+        ({"hub": "web", "url": "http://[::1]:8188/x.safetensors"}, Evidence.URL, Consent.REFUSED),
+        ({"hub": "web", "url": "https://nas.local/x.safetensors"}, Evidence.URL, Consent.REFUSED),
     ],
 )
 def test_consent(facts: dict, evidence: Evidence, consent: Consent) -> None:
@@ -83,7 +87,7 @@ def test_consent(facts: dict, evidence: Evidence, consent: Consent) -> None:
 def test_configured_mirror_may_be_plain_http() -> None:
     """An origin that the user configured counts as a hub, http and loopback included."""
     file = replace(CERTAIN, url="http://127.0.0.1:8123/x.safetensors")
-    assert judge(file, Evidence.DIGEST, Policy())[0] is Consent.FILE
+    assert judge(file, Evidence.DIGEST, Policy())[0] is Consent.REFUSED
     policy = Policy(mirrors=frozenset({"http://127.0.0.1:8123"}))
     assert judge(file, Evidence.DIGEST, policy)[0] is Consent.AUTOMATIC
 

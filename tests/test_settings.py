@@ -15,7 +15,9 @@ from comfywatchman.settings import FILE_NAME, GIB, Origin, Settings, find_home, 
 
 GUARDS = {
     "civitai_endpoint", "huggingface_endpoint", "mirrors", "allowed_hosts", "fetch_certain", "automatic_cap",
-    "file_cap", "plan_cap", "plan_files", "comfyui", "models_dir", "extra_model_paths", "served_as", "allow_lan"}  # fmt: skip
+    "file_cap", "plan_cap", "plan_files", "comfyui", "models_dir", "extra_model_paths", "served_as",
+    "allow_lan",
+}  # fmt: skip
 
 
 def write(home: Path, text: str) -> None:
@@ -68,7 +70,7 @@ def test_show():
         (
             "targets",
             "unet=/big/unet, loras=/big/loras",
-            {"diffusion_models": "/big/unet", "loras": "/big/loras"},
+            {"diffusion_models": Path("/big/unet"), "loras": Path("/big/loras")},
         ),
         ("bandwidth", "1.5 MiB/s", 1_572_864),
         ("bandwidth", "20MB", 20 << 20),
@@ -88,6 +90,8 @@ def test_show():
         ("models_dir", "/m/日本", Path("/m/日本")),
         ("extra_model_paths", "/a.yaml,/b.yaml", (Path("/a.yaml"), Path("/b.yaml"))),
         ("cache_hours", "0", 0),
+        ("sidecars", "None", "none"),
+        ("sidecars", "civitai-info", "civitai-info"),
     ],
 )
 def test_set(tmp_path: Path, key: str, text: str, value: object):
@@ -101,6 +105,7 @@ def test_set(tmp_path: Path, key: str, text: str, value: object):
     ("key", "text"),
     [
         ("nsfw", "perhaps"),
+        ("sidecars", "all of them"),
         ("transfers_at_once", "0"),
         ("transfers_at_once", "17"),
         ("transfers_at_once", "3.5"),

@@ -107,6 +107,7 @@ def _workflow(report: Report) -> dict[str, Json]:
         "format": report.format,
         "error": {**report.error.to_dict()} if report.error else None,
         "references": [{**r.to_dict(), "resolution": _resolution(decided)} for r, decided in pairs],
+        "strangers": [stranger.to_dict() for stranger in report.strangers],
         "self_fetched": [reference.to_dict() for reference in report.survey.self_fetched],
         "unknown_nodes": [
             {"type": node.type, "node_ids": list(node.node_ids)} for node in report.survey.unknown_nodes

@@ -18,7 +18,7 @@ import click
 from .. import __version__
 from ..errors import InputError, Interrupted, TransferError, WatchmanError
 from .logs import logging_to_stderr
-from .options import Common, common_options
+from .options import Common, common, common_options
 from .output import ReaderGone, make_forgiving, print_json, say
 from .words import render_error
 
@@ -58,8 +58,20 @@ class _Lazy(click.Group):
         return command
 
 
+def _tell_version(context: click.Context, _: click.Parameter, asked: bool) -> None:
+    if not asked:
+        return
+    if common(context).json:
+        print_json({"schema": "comfywatchman.version/1", "version": __version__})
+    else:
+        click.echo(f"comfywatchman {__version__}")
+    context.exit()
+
+
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(__version__, prog_name="comfywatchman", message="%(prog)s %(version)s")
+@click.option(
+    "--version", is_flag=True, expose_value=False, callback=_tell_version, help="Print the version."
+)
 @common_options
 def main() -> None:
     """Find the models a ComfyUI workflow needs, and bring them, verified, into their folders.

@@ -31,7 +31,9 @@ def common_options(command: Command) -> Command:
     for decorate in (
         _kept("--quiet", "-q", is_flag=True, help="Say nothing but faults and the answer."),
         _kept("--verbose", "-v", count=True, help="Say more; twice for everything."),
-        _kept("--json", is_flag=True, help="Print one JSON document and nothing else to stdout."),
+        _kept(
+            "--json", is_flag=True, is_eager=True, help="Print one JSON document and nothing else to stdout."
+        ),
         _kept("--offline", is_flag=True, help="Ask no hub; what is local and known still works."),
         _kept("--models-dir", type=folder, help="A bare models folder to look into and fetch to."),
         _kept("--comfyui", type=folder, help="A ComfyUI folder. [default: found, see docs]"),

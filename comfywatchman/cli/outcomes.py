@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, assert_never
 
-from ..catalog import hub_title, page_of
+from ..catalog import Verification, hub_title, page_of
 from ..plan import Consent, Open, Plan, Transfer
 from ..resolution import Ambiguous, Resolution
-from ..transfer.events import Outcome, State, Verification
+from ..transfer.events import Outcome, State
 from ..workflow.references import Reference
 from .consent import Decision, pick_keys
 from .tables import format_size

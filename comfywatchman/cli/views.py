@@ -7,7 +7,7 @@ from typing import Final, assert_never
 
 from ..catalog import LocalFile, hub_title, page_of
 from ..plan import Consent, Plan, Transfer
-from ..report import Answer, Report
+from ..report import Answer, Report, Stranger
 from ..resolution import Ambiguous, Candidate, Found, Missing, Placement, Present, Resolution
 from ..workflow.references import Reference, Survey
 from .consent import pick_keys
@@ -91,6 +91,7 @@ def _render_report(
     else:
         yield "names no model files"
     yield from _asides(report.survey)
+    yield from dict.fromkeys(one_line(_stranger(stranger)) for stranger in report.strangers)
 
 
 def _by_file(report: Report) -> list[list[Resolution]]:
@@ -132,6 +133,13 @@ def _asides(survey: Survey) -> Iterator[str]:
         yield one_line(f"unknown node {node.type} ({', '.join(node.node_ids)}) names something like a model")
 
 
+def _stranger(stranger: Stranger) -> str:
+    """Why a file of the right name is not the one."""
+    file, wanted = stranger.file, stranger.reference.digest
+    here = next((d for d in file.digests if wanted and d.algorithm == wanted.algorithm), file.digests[0])
+    return f"{file.folder}/{file.path} is here but another file: {here}, and the workflow means {wanted}"
+
+
 def _row(group: Sequence[Resolution], transfers: Mapping[Reference, Transfer]) -> Row:
     resolution = group[0]
     reference = resolution.reference
@@ -168,7 +176,7 @@ def _relink(file: LocalFile, placement: Placement) -> str:
     match placement:
         case Placement.EXACT:
             return ""
-        case Placement.SPELLING | Placement.SUBFOLDER:
+        case Placement.SPELLING | Placement.RENAMED | Placement.SUBFOLDER:
             return f"choose {file.path} in the node"
         case Placement.FOLDER:
             return f"move it out of {file.folder}"
@@ -181,7 +189,7 @@ def _fetching(transfer: Transfer) -> str:
         case Consent.AUTOMATIC:
             return "fetch"
         case Consent.PLAN:
-            return "fetch --yes"
+            return "ask first"
         case Consent.FILE:
             return "decide"
         case Consent.REFUSED:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ..air import HubLink
-from ..catalog import Model, RemoteFile
+from ..catalog import Json, Model, RemoteFile
 from ..digest import Digest
 from ..errors import HubError
 from ..resolution import Candidate
@@ -75,6 +75,12 @@ class Hub(Protocol):
 
     def search(self, query: SearchQuery) -> tuple[Model, ...]:
         """Models for a person to browse."""
+
+    def record(self, file: RemoteFile) -> Json:
+        """The hub's own record of the release a file belongs to, as programs keep it beside the file.
+
+        Null where the hub has none, or none that programs keep.
+        """
 
     def owns(self, url: str) -> bool:
         """Whether a URL belongs to this hub's host group or its configured endpoint."""

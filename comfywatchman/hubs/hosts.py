@@ -8,7 +8,7 @@ A token is a header for these and for nobody else: storage hosts answer 400 when
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
@@ -57,6 +57,32 @@ class HostGroup:
         rest = url.removeprefix(self.endpoint)
         is_ours = rest != url and rest[:1] in ("", "/", "?") and self.owns(url)
         return home + rest if is_ours else url
+
+
+class HubSite:
+    """What the hubs have in common: their names on the network, and the token that only these get."""
+
+    def __init__(self, group: HostGroup, token: Callable[[], str | None]) -> None:
+        self._group = group
+        self._token = token
+
+    @property
+    def name(self) -> str:
+        """The hub's name, as in `token set`."""
+        return self._group.hub
+
+    @property
+    def has_token(self) -> bool:
+        """Whether a token is set; not whether the hub accepts it."""
+        return self._token() is not None
+
+    def owns(self, url: str) -> bool:
+        """Whether a URL is one of the hub's names or the configured endpoint."""
+        return self._group.owns(url)
+
+    def authorize(self, url: str) -> Mapping[str, str]:
+        """The header with the token, for the hub's own URLs only."""
+        return bearer(self.name, self._token()) if self.owns(url) else {}
 
 
 def bearer(hub: str, token: str | None) -> Mapping[str, str]:

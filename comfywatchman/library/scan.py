@@ -68,8 +68,14 @@ def scan_roots(roots: Iterable[Root], *, max_entries: int = MAX_ENTRIES) -> List
     return Listing(tuple(scan.files), tuple(scan.unread))
 
 
-def hash_file(file: LocalFile, hashing: Hashing, *, stopped: Callable[[], bool] = bool) -> tuple[Digest, ...]:
-    """Hash a file, holding a few MiB of it at a time.
+def hash_file(
+    file: LocalFile,
+    hashing: Hashing,
+    *,
+    stopped: Callable[[], bool] = bool,
+    tell: Callable[[int], None] = lambda _done: None,
+) -> tuple[Digest, ...]:
+    """Hash a file, holding a few MiB of it at a time; `tell` hears how many bytes are done.
 
     Raises:
         FileChanged: it is not the file that was listed, or changed while it was read.
@@ -82,10 +88,21 @@ def hash_file(file: LocalFile, hashing: Hashing, *, stopped: Callable[[], bool] 
             if stopped():
                 raise Interrupted(f"{file.path}: hashing was stopped")
             hashing.update(chunk)
+            tell(stream.tell())
         now = os.fstat(stream.fileno())
     if (now.st_size, now.st_mtime_ns) != (file.size, file.mtime_ns):
         raise FileChanged(f"{file.path}: was {file.size:,} bytes when listed and has changed since")
     return hashing.digests()
+
+
+def list_file(root: str, folder: str, path: str) -> LocalFile:
+    """One file below a root, as a scan would list it.
+
+    Raises:
+        OSError: it is not there.
+    """
+    stat = Path(root, path).stat()
+    return LocalFile(folder=folder, path=path, root=root, size=stat.st_size, mtime_ns=stat.st_mtime_ns)
 
 
 class _Scan:

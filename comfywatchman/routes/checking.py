@@ -7,11 +7,13 @@ anyOf · $ref
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from ..catalog import Json
 from .errors import InvalidRequest
 from .schemas import SCHEMAS, Schema
+
+if TYPE_CHECKING:
+    from ..catalog import Json
 
 _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     "object": (dict,),
@@ -21,6 +23,13 @@ _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     "number": (int, float),
     "boolean": (bool,),
     "null": (type(None),),
+}
+
+_NUMBERS: Final = frozenset({"integer", "number"})
+_LENGTHS: Final[Mapping[type, tuple[str, str]]] = {
+    str: ("maxLength", "characters"),
+    list: ("maxItems", "items"),
+    dict: ("maxProperties", "members"),
 }
 
 
@@ -57,25 +66,23 @@ def _names(fault: str, path: str) -> bool:
 
 
 def _find_own_fault(schema: Schema, value: Json) -> str | None:
+    """What the value itself is expected to be and is not."""
     kind = schema.get("type")
-    if kind is not None and (
-        not isinstance(value, _TYPES[kind]) or (isinstance(value, bool) and kind in ("integer", "number"))
-    ):
-        return f"{kind}"
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if kind is not None and not (isinstance(value, _TYPES[kind]) and (is_number or kind not in _NUMBERS)):
+        return str(kind)
     if "enum" in schema and value not in schema["enum"]:
         return " or ".join(map(repr, schema["enum"]))
-    if isinstance(value, str) and len(value) > schema.get("maxLength", len(value)):
-        return f"at most {schema['maxLength']} characters"
-    if isinstance(value, list) and len(value) > schema.get("maxItems", len(value)):
-        return f"at most {schema['maxItems']} items"
-    if isinstance(value, dict) and len(value) > schema.get("maxProperties", len(value)):
-        return f"at most {schema['maxProperties']} members"
-    if isinstance(value, int | float) and not _is_between(schema, value):
+    if isinstance(value, str | list | dict):
+        word, what = _LENGTHS[type(value)]
+        most = schema.get(word, len(value))
+        return f"at most {most} {what}" if len(value) > most else None
+    if is_number and not _is_between(schema, value):
         return f"a number from {schema.get('minimum')} to {schema.get('maximum')}"
     return None
 
 
-def _is_between(schema: Schema, value: float) -> bool:
+def _is_between(schema: Schema, value: Any) -> bool:
     return bool(schema.get("minimum", value) <= value <= schema.get("maximum", value))
 
 

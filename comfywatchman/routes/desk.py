@@ -6,48 +6,49 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
-from ..catalog import Json
 from ..errors import HubError, HubUnavailable, NoComfyUI, WatchmanError
-from ..house import House
-from ..report import Stage
-from ..secret import redact
 from .errors import call_safely
-from .events import Feed
 from .guard import Doors
-from .places import Places
-from .plans import Plans
 
 if TYPE_CHECKING:
+    from ..catalog import Json
+    from ..house import House
+    from ..report import Stage
     from ..transfer.queue import Queue
     from ..worker import Worker
+    from .events import Feed
+    from .places import Places
+    from .plans import Plans
 
-Send = Callable[[str, Mapping[str, Json]], None]
+Send = Callable[[str, "Mapping[str, Json]"], None]
 _LATER: Final = 5.0  # seconds after the server serves until what is left in the queue goes on
 
 
 class Desk:
     """Opened lazily, so that making one costs nothing; kept as long as the process runs.
 
-    `send(event, data)` tells every open page and may be called from any thread. All methods may be too.
+    `open_house` gives the house, the same each time. `send(event, data)` tells every open page and may be
+    called from any thread. All methods may be too.
     """
 
-    def __init__(self, house: House, *, send: Send) -> None:
-        self.house = house
+    def __init__(self, open_house: Callable[[], House], *, send: Send) -> None:
+        self._open_house = open_house
         self.send = send
-        self.plans = Plans(send)
         self.writing = threading.Lock()  # one change of settings or tokens at a time
         self._lock = threading.RLock()
         self._queue: Queue | None = None
         self._worker: Worker | None = None
         self._feed: Feed | None = None
+        self._plans: Plans | None = None
         self._hubs: dict[str, HubError | None] = {}
         self._closed = threading.Event()
 
     def close(self) -> None:
         """Stop the transfers in good order, and close what was opened."""
         self._closed.set()
-        self.plans.close()
         with self._lock:
+            if self._plans is not None:
+                self._plans.close()
             if self._worker is not None:
                 self._worker.close()
             if self._feed is not None:
@@ -72,6 +73,11 @@ class Desk:
     # ── what is there ──
 
     @property
+    def house(self) -> House:
+        """Where settings, tokens, hubs and library meet."""
+        return self._open_house()
+
+    @property
     def queue(self) -> Queue:
         """The queue of the data folder, with the roots as they are now.
 
@@ -90,6 +96,8 @@ class Desk:
     @property
     def feed(self) -> Feed:
         """What tells pages how transfers go on."""
+        from .events import Feed
+
         with self._lock:
             if self._feed is None:
                 self._feed = Feed(self.queue, self.send, veil=self.veil_text)
@@ -107,12 +115,24 @@ class Desk:
             feed.stir()
             return self._worker
 
+    @property
+    def plans(self) -> Plans:
+        """The plans that pages look at."""
+        from .plans import Plans
+
+        with self._lock:
+            if self._plans is None:
+                self._plans = Plans(self.send)
+            return self._plans
+
     def places(self) -> Places:
         """The roots as they are now.
 
         Raises:
             NoComfyUI: there are none.
         """
+        from .places import Places
+
         roots = self.house.roots()
         if roots is None:
             raise NoComfyUI("there is no models folder here")
@@ -152,6 +172,8 @@ class Desk:
 
     def veil_text(self, text: str) -> str:
         """A text without the absolute paths of the roots and the data folder, and without secrets."""
+        from ..secret import redact
+
         for path, label in self._labels().items():
             text = text.replace(path, label)
         return redact(text)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
-from ..catalog import Json
 from ..errors import (
     EarlyAccess,
     FileChanged,
@@ -24,6 +23,9 @@ from ..errors import (
     WatchmanError,
     Withdrawn,
 )
+
+if TYPE_CHECKING:
+    from ..catalog import Json
 
 _T = TypeVar("_T")
 _LOG: Final = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Final, assert_never
 
 from ..catalog import Access
-from ..gathering import question_of
+from ..inquiry import question_of
 from ..plan import Consent, Plan, Transfer
 from ..report import Answer
 from ..resolution import Ambiguous, Candidate, Found, Missing, Present, Resolution, prefer

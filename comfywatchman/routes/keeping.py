@@ -1,9 +1,9 @@
-"""`settings` and `tokens`: what the user keeps here, as far as a page may touch it."""
+"""`settings`, `tokens`, `checkpoint`: what the user keeps here, as far as a page may touch it."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ..catalog import Json
 from ..decode import Value
@@ -11,10 +11,13 @@ from ..errors import InvalidSettings
 from ..house import HUBS
 from ..settings import Settings, Shown, change_settings
 from .desk import Desk
-from .errors import SettingGuarded
-from .events import SETTINGS
+from .errors import InvalidRequest, SettingGuarded
+from .events import CHECKPOINT, SETTINGS
 from .places import Places, label_of
 from .serving import Call
+
+if TYPE_CHECKING:
+    from ..library.index import Choice
 
 _TARGETS: Final = "targets"
 
@@ -50,7 +53,7 @@ def _setting(shown: Shown, default: Shown, places: Places) -> dict[str, Json]:
         "default": _veiled(default, places),
         "origin": shown.origin.value,
         "kind": shown.kind,
-        "choices": None,
+        "choices": list(shown.choices) or None,
         "help": shown.help,
         "writable": not shown.guard,
     }
@@ -71,6 +74,32 @@ def _veiled(shown: Shown, places: Places) -> Json:
 def _read_targets(value: Json, places: Places) -> Json:
     """The paths of the roots that a page chose by their ids, folder by folder."""
     return {folder: places.path_of(id_.text(), folder) for folder, id_ in Value(value).entries()}
+
+
+# ── the active checkpoint ──
+
+
+def show_checkpoint(desk: Desk, _call: Call) -> dict[str, Json]:
+    """`comfywatchman.checkpoint/1`: the checkpoint that is active for all nodes of that kind."""
+    return _checkpoint(desk.house.watchman(asks=False).active_checkpoint)
+
+
+def write_checkpoint(desk: Desk, call: Call) -> dict[str, Json]:
+    """Make a checkpoint the active one, by a local name or a link."""
+    name = Value(call.body)["name"].text().strip()
+    if not name:
+        raise InvalidRequest("$.name: expected a name or a link")
+    choice = desk.house.watchman(asks=False).activate_checkpoint(name)
+    desk.send(CHECKPOINT, {"name": choice.value, "revision": choice.revision})
+    return _checkpoint(choice)
+
+
+def _checkpoint(choice: Choice | None) -> dict[str, Json]:
+    return {
+        "schema": "comfywatchman.checkpoint/1",
+        "name": choice.value if choice else None,
+        "revision": choice.revision if choice else 0,
+    }
 
 
 # ── tokens ──

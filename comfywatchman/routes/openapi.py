@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 from .. import __version__
 from ..catalog import Json
+from .api import ROUTES
 from .guard import HEADER
 from .schemas import SCHEMAS
-from .serving import PREFIX, Route
+from .serving import PREFIX, Call, Route
 
-_VARIABLE = re.compile(r"\{(\w+)\}")
+if TYPE_CHECKING:
+    from .desk import Desk
+
+_VARIABLE: Final = re.compile(r"\{(\w+)\}")
+
+
+def show_openapi(_desk: Desk, _call: Call) -> dict[str, Json]:
+    """The document, as a page gets it."""
+    return make_openapi(ROUTES)
 
 
 def make_openapi(routes: Sequence[Route]) -> dict[str, Json]:
@@ -35,7 +44,7 @@ def make_openapi(routes: Sequence[Route]) -> dict[str, Json]:
 
 def _operation(route: Route) -> dict[str, Json]:
     operation: dict[str, Any] = {
-        "operationId": route.verb.__name__,
+        "operationId": route.verb.partition(":")[2],
         "summary": route.about,
         "parameters": [_variable(name) for name in _VARIABLE.findall(route.path)],
         "responses": {

@@ -146,9 +146,7 @@ _TAKEN: Final[Mapping[str, Schema]] = {
         "description": "settings by key; null goes back to the default",
     },
     "TokenRequest": _object({"token": _text(2000)}, about="a hub's token; it never comes back"),
-    "CheckpointRequest": _object(
-        {"name": _maybe(_text(2000))}, about="a local name, a link or an id; null: none"
-    ),
+    "CheckpointRequest": _object({"name": _text(2000)}, about="a local name, a link or an id"),
 }
 
 # ── what goes out ──

@@ -8,20 +8,25 @@ The event loop belongs to everybody in the process: nothing here touches disk, d
 from __future__ import annotations
 
 import asyncio
+import importlib
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
-from ..catalog import Json
 from ..decode import MIB, DecodeError, parse_json
 from ..errors import WatchmanError
 from .checking import check
-from .desk import Desk
 from .errors import InvalidRequest, call_safely, error_document, status_of
 from .guard import Gate, caller_of
+
+if TYPE_CHECKING:
+    from ..catalog import Json
+    from .desk import Desk
+
+    Verb = Callable[[Desk, "Call"], dict[str, Json]]
 
 PREFIX: Final = "/comfywatchman/v1/"
 WORKFLOW: Final = 20 * MIB  # the largest workflow that is read
@@ -43,16 +48,25 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """One route: `takes` and `gives` are names of schemas, `most` the bytes that a body may have."""
+    """One route: `takes` and `gives` are names of schemas, `most` the bytes that a body may have.
+
+    `verb` is the module and the name of a function of a desk and a call.
+    """
 
     method: str
     path: str
-    verb: Callable[[Desk, Call], dict[str, Json]]
+    verb: str
     about: str
     gives: str
     takes: str = "Nothing"
     status: int = 200
     most: int = MIB
+
+    def find_verb(self) -> Verb:
+        """The function; importing it may take a moment."""
+        module, _, name = self.verb.partition(":")
+        verb: Verb = getattr(importlib.import_module(f".{module}", __package__), name)
+        return verb
 
 
 class Served:
@@ -78,7 +92,7 @@ class Served:
         what = f"{self.route.method} {self.route.path}"
         try:
             call = Call(path, _read_body(self.route, body))
-            given = call_safely(lambda: self.route.verb(self._desk, call), what=what)
+            given = call_safely(lambda: self.route.find_verb()(self._desk, call), what=what)
         except WatchmanError as fault:
             return self._refuse(fault)
         return self.route.status, _write(given)

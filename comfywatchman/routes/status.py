@@ -12,7 +12,7 @@ from .desk import Desk
 from .places import Drive, Places, label_of
 from .serving import Call
 
-FEATURES: Final = ("inspections", "plans", "transfers", "settings", "tokens")
+FEATURES: Final = ("inspections", "plans", "transfers", "settings", "tokens", "checkpoint")
 
 
 def show_status(desk: Desk, _call: Call) -> dict[str, Json]:

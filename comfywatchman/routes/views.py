@@ -87,7 +87,7 @@ def relink_of(resolution: Resolution | None) -> str | None:
 
 
 def widget_name(reference: Reference, path: str) -> str:
-    """What ComfyUI's list calls the file at a path below its root; without extension where the widget has none."""
+    """What ComfyUI's list calls the file at a path; without extension where the widget has none."""
     name = path.removesuffix(_DIFFUSERS) if reference.folder == "diffusers" else path
     if not reference.name.lower().endswith(_MODEL):
         extension = next((end for end in _MODEL if name.lower().endswith(end)), "")

@@ -17,6 +17,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Final
 
+from ..catalog import Verification
 from ..digest import Algorithm, Digest, match_digests
 from ..errors import DigestMismatch, Interrupted, NotAModel, Refused, SizeMismatch, WatchmanError
 from ..hasher import Hasher
@@ -24,7 +25,7 @@ from ..header import HEAD, check_promise, check_structure
 from ..names import safe_path
 from ..plan import Transfer
 from .ask import Ask, Changed, NoRanges
-from .events import Outcome, Progress, State, Verification
+from .events import Outcome, Progress, State
 from .front import Damaged, Front
 from .http import Body, Client
 from .journal import Identity

@@ -21,20 +21,20 @@ from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
-from ..catalog import Json
+from ..catalog import Json, Verification
 from ..decode import Value, parse_json
 from ..digest import parse_digest
 from ..errors import HubError, Interrupted, WatchmanError
 from ..names import fold, safe_path
 from ..plan import Transfer
 from ..planfile import read_transfer
-from .events import Outcome, State, Verification
+from .events import Outcome, State
 from .guard import strip_query
 
 OPEN: Final = frozenset({State.QUEUED, State.RUNNING, State.PAUSED})
 FINAL: Final = frozenset(State) - OPEN
 
-# CivitAI's download addresses need theirs: https://developer.civitai.com/docs/api/public-rest
+# CivitAI's download addresses need theirs, and its pages: https://developer.civitai.com/docs/api/public-rest
 _HARMLESS: Final = frozenset({"fileId", "modelVersionId", "type", "format", "size", "fp", "download"})
 _WORD: Final = re.compile(r"\w{0,24}", re.ASCII)
 _Member = TypeVar("_Member", State, Verification)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from ..catalog import Json
+from ..catalog import Json, Verification
 from ..digest import Digest
 from ..errors import WatchmanError
 from ..plan import Transfer
@@ -29,15 +29,6 @@ class State(StrEnum):
     SKIPPED = "skipped"  # same content was already there
 
 
-class Verification(StrEnum):
-    """What a finished file was checked against."""
-
-    DIGEST = "digest"  # equals the digest the hub publishes
-    SIZE = "size"  # size equals the hub's record and the structure fits the file exactly
-    STRUCTURE = "structure"  # the structure fits the file exactly
-    NONE = "none"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
     """How far a transfer is. `size` is None until known; `note` says what it waits for."""
@@ -51,7 +42,10 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How a transfer ended. `path` is where the file lies below the root; it may have a second name."""
+    """How a transfer ended. `path` is where the file lies below the root; it may have a second name.
+
+    `notes` say what could not be kept of a file that is here all the same.
+    """
 
     transfer: Transfer
     state: State
@@ -61,6 +55,7 @@ class Outcome:
     size: int | None = None
     seconds: float = 0.0
     error: WatchmanError | None = None
+    notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Json]:
         """The transfer object of `comfywatchman.fetch/1`."""
@@ -76,10 +71,12 @@ class Outcome:
             "verification": self.verification.value,
             "seconds": round(self.seconds, 3),
             "error": error,
+            "notes": list(self.notes),
         }
 
 
 Listener = Callable[[Progress], None]
+OnEnd = Callable[[Outcome], Outcome]  # what is done with an outcome before it counts
 Authorize = Callable[[str], Mapping[str, str]]
 
 

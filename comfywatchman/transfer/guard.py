@@ -22,6 +22,7 @@ from typing import Any, Final, Literal
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from ..errors import Refused
+from ..hostname import host_fault
 from ..names import printable
 from .events import Authorize
 
@@ -31,11 +32,7 @@ Resolver = Callable[..., Sequence[tuple[Any, Any, int, str, tuple[Any, ...]]]]
 
 MAX_URL: Final = 8192  # signed URLs have up to 2 kB
 
-_HOST: Final = re.compile(
-    r"(?=.{4,253}\Z)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])\Z"
-)
 _UNSAFE_IN_URL: Final = re.compile(r"[\x00-\x20\x7f-\U0010ffff\\]")
-_LOCAL_NAMES: Final = (".localhost", ".local", ".internal", ".lan", ".intranet", ".home.arpa", ".onion")
 _PORTS: Final = {"https": 443, "http": 80}
 
 # Not public although `is_global` says so in some Python 3.11.
@@ -129,7 +126,8 @@ class Guard:
         agreed = origin in {_origin(_split(one)) for one in self.agreed}
         if parts.scheme != "https" and not agreed:
             raise Refused(f"{strip_query(url)}: the scheme {parts.scheme}: is not fetched, only https:")
-        _check_host("" if "[" in parts.netloc else host, url)
+        if fault := host_fault(parts):
+            raise Refused(f"{strip_query(url)}: {fault}")
         if parts.port not in (None, _PORTS[parts.scheme]) and not agreed:
             raise Refused(f"{strip_query(url)}: the port {parts.port} is not fetched from")
         return Hop(url, origin, host, "public")
@@ -244,14 +242,6 @@ def _join(base: str, location: str) -> str:
 def _origin(parts: SplitResult) -> str:
     """Scheme, host and port in one spelling."""
     return f"{parts.scheme}://{parts.hostname}:{parts.port or _PORTS[parts.scheme]}"
-
-
-def _check_host(host: str, url: str) -> None:
-    """A plain DNS name: no address in any spelling, no trailing dot, no name of the local network."""
-    if not _HOST.match(host):
-        raise Refused(f"{strip_query(url)}: the host {host[:80]!r} is no public DNS name")
-    if host.endswith(_LOCAL_NAMES):
-        raise Refused(f"{strip_query(url)}: the host {host[:80]!r} belongs to a local network")
 
 
 def is_loopback(host: str) -> bool:

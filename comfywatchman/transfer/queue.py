@@ -21,7 +21,7 @@ from ..errors import Interrupted, UnsafePath
 from ..plan import Transfer
 from .crew import Crew
 from .entry import OPEN, Entry, failure, host_of, make_id
-from .events import Authorize, Listener, Listeners, Outcome, State
+from .events import Authorize, Listener, Listeners, OnEnd, Outcome, State
 from .guard import Guard
 from .http import Client
 from .limits import Limits
@@ -158,12 +158,14 @@ class Queue:
         limits: Limits | None = None,
         guard: Guard | None = None,
         priority: int = 0,
+        on_end: OnEnd | None = None,
     ) -> list[Outcome]:
         """Bring these and no others; one outcome each, in the same order.
 
         `authorize` gives the headers for just that URL; it and `listener` are called from several threads,
         the listener by one at a time. `stop` ends the run soon and leaves the rest queued; so does
-        KeyboardInterrupt, which is raised again.
+        KeyboardInterrupt, which is raised again. `on_end` gets each outcome that this run brings about, once,
+        before it is written down, and may add to it.
 
         Raises:
             UnsafePath: a path is none for below a root.
@@ -177,6 +179,7 @@ class Queue:
             only=True,
             roots=self._roots,
             tell=tell,
+            on_end=on_end,
         )
         self._carry_out(shared, authorize=authorize, tell=tell, stop=stop, limits=limits, guard=guard)
         outcomes = shared.outcomes()
@@ -190,10 +193,12 @@ class Queue:
         limits: Limits | None = None,
         guard: Guard | None = None,
         lingers: bool = False,
+        on_end: OnEnd | None = None,
     ) -> None:
         """Bring everything that is queued; with `lingers` also what comes later, until `stop` is set.
 
-        The file's word is not believed: entries go only to `roots`, and past the guard.
+        The file's word is not believed: entries go only to `roots`, and past the guard. `on_end` is as for
+        `fetch`.
         """
         shared = Shared(
             self._store.renamed(find_self()),
@@ -202,6 +207,7 @@ class Queue:
             roots=self._roots,
             tell=self._listeners,
             lingers=lingers,
+            on_end=on_end,
         )
         self._carry_out(
             shared, authorize=authorize, tell=self._listeners, stop=stop, limits=limits, guard=guard

@@ -21,7 +21,7 @@ from ..errors import IndexLocked, Interrupted, NoSpace, Refused, WatchmanError
 from ..plan import Consent, Transfer
 from .crew import Crew
 from .entry import Entry, failure
-from .events import Listener, Outcome, Progress, State
+from .events import Listener, OnEnd, Outcome, Progress, State
 from .journal import Identity
 from .partial import sweep
 from .place import Place, disk_errors
@@ -48,10 +48,11 @@ class Shared:
         roots: tuple[str, ...],
         tell: Listener,
         lingers: bool = False,
+        on_end: OnEnd | None = None,
     ) -> None:
         self._store, self._given, self._roots = store, given, roots
         self._left = set(given) if only else None  # what has no outcome yet; None: everything is ours to do
-        self._tell, self._lingers = tell, lingers
+        self._tell, self._lingers, self._on_end = tell, lingers, on_end
         self._ended: dict[str, Outcome] = {}
         self._unwritten: dict[str, Outcome] = {}  # ends that wait for a locked file
         self._writing = threading.Lock()
@@ -94,9 +95,19 @@ class Shared:
 
     def end(self, key: str, outcome: Outcome) -> None:
         """Write down how it ended, now or as soon as the file can be written."""
-        self._unwritten[key] = outcome
+        self._unwritten[key] = self._seen_off(outcome)
         with suppress(IndexLocked):
             self._flush()
+
+    def _seen_off(self, outcome: Outcome) -> Outcome:
+        """The outcome after whoever wants to see it first has."""
+        if self._on_end is None:
+            return outcome
+        try:
+            return self._on_end(outcome)
+        except Exception:  # noqa: BLE001 - a fault in the bookkeeping must not lose a file's outcome
+            _LOG.exception("the bookkeeping failed on %s", outcome.transfer.path)
+            return outcome
 
     def is_over(self) -> bool:
         """Whether nothing is left to do or to wait for."""

@@ -22,10 +22,10 @@ from typing import Any, Final
 from ..decode import Value
 from ..errors import InputError
 from ..plan import Transfer
+from ..sqlitefile import Base, is_network
 from .entry import Entry, host_of, make_id, parse_end, parse_transfer, read_member, write_end, write_transfer
 from .events import Outcome, State
 from .owner import LEASE, STUCK, Owner, is_alive, parse_owner
-from .sqlitefile import Base, is_network
 
 FILE_NAME: Final = "queue.sqlite3"
 HISTORY: Final = 1000  # ended entries that are kept
@@ -67,7 +67,7 @@ def open_base(
     """
     path = folder / FILE_NAME if folder is not None else None
     return Base(
-        path, schema=_SCHEMA, version=_VERSION, table="entries", is_remote=is_remote, patience=patience
+        path, schema=_SCHEMA, version=_VERSION, tables=("entries",), is_remote=is_remote, patience=patience
     )
 
 

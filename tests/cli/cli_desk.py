@@ -127,7 +127,14 @@ class Desk:
         return Node(type="VAELoader", values=(name,), entry=metadata)
 
     def files(self) -> dict[str, bytes]:
-        """Every file below the models folder with its bytes."""
+        """Every file below the models folder with its bytes, but sidecars."""
+        return {name: data for name, data in self._all().items() if not name.endswith(".civitai.info")}
+
+    def sidecars(self) -> dict[str, Any]:
+        """Every sidecar below the models folder, read."""
+        return {n: json.loads(data) for n, data in self._all().items() if n.endswith(".civitai.info")}
+
+    def _all(self) -> dict[str, bytes]:
         found = sorted(path for path in self.models.rglob("*") if path.is_file())
         return {path.relative_to(self.models).as_posix(): path.read_bytes() for path in found}
 

@@ -10,6 +10,8 @@ from cli_desk import LORA, OTHER_LORA, VAE, Desk, lines_with
 from fakehub import faults
 
 from comfywatchman.demo.shelf import Blob
+from comfywatchman.library.index import Index
+from comfywatchman.library.scan import list_file
 
 HF = "https://huggingface.co"
 SHA = Blob.of(LORA).sha256
@@ -528,3 +530,29 @@ def test_saved_plan_whose_file_is_gone(desk: Desk) -> None:
     ran = desk.json("fetch", "plan.json")
     assert (ran.status, [o["state"] for o in ran.document["unresolved"]]) == (3, ["missing"])
     assert "no longer" in ran.document["unresolved"][0]["reason"]
+
+
+def test_sidecar_and_index(desk: Desk) -> None:
+    """A fetched file has CivitAI's record beside it, and a name alone no longer stands for it."""
+    flow = stock(desk)
+    assert desk.json("fetch", flow).status == 0
+    assert [record["id"] for record in desk.sidecars().values()] == [desk.hub.shelf.models[0].versions[0].id]
+    (workflow,) = desk.json("inspect", flow).document["workflows"]
+    resolution = workflow["references"][0]["resolution"]
+    assert (resolution["placement"], resolution["evidence"]) == ("exact", "digest")
+    (desk.models / "loras/style/ink.safetensors").write_bytes(OTHER_LORA)
+    assert desk.run("inspect", flow).status == 0  # nobody has looked inside
+    with Index(desk.home) as index:
+        index.hashed(list_file(str(desk.models / "loras"), "loras", "style/ink.safetensors"))
+    ran = desk.json("inspect", flow)
+    assert ran.status == 3
+    (workflow,) = ran.document["workflows"]
+    assert {stranger["file"]["path"] for stranger in workflow["strangers"]} == {"style/ink.safetensors"}
+    assert "loras/style/ink.safetensors is here but another file" in desk.run("inspect", flow).out
+
+
+def test_no_sidecars(desk: Desk) -> None:
+    """None is written for who wants none."""
+    desk.run("settings", "set", "sidecars", "none")
+    assert desk.json("fetch", stock(desk)).status == 0
+    assert desk.sidecars() == {}

@@ -76,6 +76,10 @@ def test_module(desk: Desk) -> None:
     """python -m gives the same documents and statuses, and --version answers at once."""
     told = call(desk, "--version")
     assert (told.returncode, told.stdout.decode().strip()) == (0, f"comfywatchman {__version__}")
+    for order in (("--version", "--json"), ("--json", "--version")):
+        told = call(desk, *order)
+        version = {"schema": "comfywatchman.version/1", "version": __version__}
+        assert (told.returncode, json.loads(told.stdout)) == (0, version)
     ran = call(desk, "inspect", desk.workflow(desk.lora("a.safetensors")), "--json")
     assert (ran.returncode, check_document(json.loads(ran.stdout)), ran.stderr) == (3, "inspect", b"")
 

@@ -64,6 +64,14 @@ class HubContract:
         assert file.hub == stand.hub().name
         assert stand.hub().owns(file.url)
 
+    def test_record(self, stand: Stand) -> None:
+        """The record of a file's release is CivitAI's, with its id, or there is none that programs keep."""
+        hub = stand.hub()
+        file = hub.open(stand.link)[0]
+        record = hub.record(file)
+        assert isinstance(record, dict) if hub.name == "civitai" else record is None
+        assert hub.record(replace(file, page=None, url="https://example.com/m.safetensors")) is None
+
     @pytest.mark.parametrize("kind", ["absent", "foreign"])
     def test_open_absent(self, stand: Stand, kind: str) -> None:
         """A link to what is not there, or to another hub, is NotFound and names the hub."""

@@ -19,11 +19,12 @@ from transfer import faults
 from transfer.faults import FaultServer, cut_at, flipped, redirect
 from transfer.models import NAME, QUICK, guard_for, no_token, safetensors, sha256, transfer
 
+from comfywatchman.catalog import Verification
 from comfywatchman.errors import NoSpace, NotAModel, Refused, UnsafePath, WatchmanError
 from comfywatchman.header import check_promise
 from comfywatchman.names import safe_path
 from comfywatchman.transfer.ask import Ask, check_headers
-from comfywatchman.transfer.events import Outcome, State, Verification
+from comfywatchman.transfer.events import Outcome, State
 from comfywatchman.transfer.guard import Guard
 from comfywatchman.transfer.limits import Limits
 from comfywatchman.transfer.place import Place

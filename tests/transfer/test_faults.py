@@ -14,7 +14,8 @@ from transfer.faults import Behaviour, FaultServer, cut_at, good, redirect, stat
 from transfer.models import LANES, NAME, QUICK, guard_for, no_token, safetensors, sha256, transfer
 
 from comfywatchman import errors
-from comfywatchman.transfer.events import Outcome, State, Verification
+from comfywatchman.catalog import Verification
+from comfywatchman.transfer.events import Outcome, State
 from comfywatchman.transfer.limits import Limits
 from comfywatchman.transfer.queue import run
 

@@ -21,10 +21,11 @@ from transfer.models import LANES, NAME, QUICK, guard_for, no_token, safetensors
 
 from comfywatchman import errors
 from comfywatchman.air import Air
+from comfywatchman.catalog import Verification
 from comfywatchman.digest import Digest
 from comfywatchman.hasher import Hasher
 from comfywatchman.plan import Transfer
-from comfywatchman.transfer.events import Outcome, Progress, State, Verification
+from comfywatchman.transfer.events import Outcome, Progress, State
 from comfywatchman.transfer.limits import Limits
 from comfywatchman.transfer.preflight import preflight
 from comfywatchman.transfer.queue import run

@@ -21,6 +21,7 @@ from transfer.models import LANES, NAME, QUICK, guard_for, no_token, safetensors
 from transfer.queueprocess import command, write_job
 
 from comfywatchman import errors
+from comfywatchman.catalog import Verification
 from comfywatchman.errors import WatchmanError
 from comfywatchman.plan import Consent, Transfer
 from comfywatchman.transfer.bandwidth import Bucket
@@ -32,7 +33,7 @@ from comfywatchman.transfer.entry import (
     write_end,
     write_transfer,
 )
-from comfywatchman.transfer.events import Listeners, Outcome, Progress, State, Verification
+from comfywatchman.transfer.events import Listeners, Outcome, Progress, State
 from comfywatchman.transfer.owner import LEASE, STUCK, Owner, find_self, is_alive, parse_owner
 from comfywatchman.transfer.queue import Queue
 from comfywatchman.transfer.store import FILE_NAME, HISTORY, Store, open_base
@@ -386,6 +387,7 @@ def test_with_a_secret_in_hand(server: FaultServer, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "url",
     ["https://civitai.com/api/download/models/1?type=Model&format=SafeTensor&size=full&fp=fp16",
+     "https://civitai.com/api/download/models/1?fileId=33",
      "https://huggingface.co/a/b/resolve/main/c?download=true", "https://example.com/m", "https://example.com/m?"],
 )  # fmt: skip
 def test_harmless_queries(tmp_path: Path, url: str) -> None:

@@ -21,11 +21,11 @@ from transfer.models import QUICK, guard_for, no_token, safetensors, transfer
 
 from comfywatchman.errors import IndexLocked, IndexTooNew
 from comfywatchman.plan import Transfer
+from comfywatchman.sqlitefile import is_network
 from comfywatchman.transfer.entry import parse_transfer
 from comfywatchman.transfer.events import State
 from comfywatchman.transfer.owner import find_self
 from comfywatchman.transfer.queue import Queue
-from comfywatchman.transfer.sqlitefile import is_network
 from comfywatchman.transfer.store import FILE_NAME, Store, open_base
 
 PROJECT = Path(__file__).parents[2]

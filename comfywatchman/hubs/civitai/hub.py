@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from ...air import CIVITAI_HOSTS, CivitaiLink, HubLink, parse_link
-from ...catalog import Access, Model, RemoteFile
+from ...catalog import Access, Json, Model, RemoteFile
 from ...decode import DecodeError, Value
 from ...digest import Digest
 from ...errors import EarlyAccess, HubError, NotFound, Withdrawn
@@ -21,7 +21,7 @@ from ...workflow.references import Reference
 from ..answers import Answers
 from ..base import Answer, SearchQuery
 from ..choosing import Offer, by_digest, by_link, by_name, has_digest
-from ..hosts import HostGroup, bearer
+from ..hosts import HostGroup, HubSite
 from ..likeness import is_same_name, search_texts
 from ..lookup import Lookup
 from ..patience import at_once
@@ -35,7 +35,7 @@ _SORTS: Final = {"downloads": "Most Downloaded", "likes": "Most Liked", "newest"
 _HITS: Final = "40"  # the search puts popular works before exact ones, so a few more are looked at
 
 
-class Civitai:
+class Civitai(HubSite):
     """The hub CivitAI, under all its names.
 
     `now` judges whether early access has ended.
@@ -50,20 +50,9 @@ class Civitai:
         answers: Answers | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._group = HostGroup(hub=HUB, hosts=CIVITAI_HOSTS, endpoint=endpoint)
+        super().__init__(HostGroup(hub=HUB, hosts=CIVITAI_HOSTS, endpoint=endpoint), token)
         self._api = CivitaiApi(session, self._group, token=token, answers=answers)
-        self._token = token
         self._now = now
-
-    @property
-    def name(self) -> str:
-        """`civitai`."""
-        return HUB
-
-    @property
-    def has_token(self) -> bool:
-        """Whether a token is set; not whether the hub accepts it."""
-        return self._token() is not None
 
     def find(self, references: Sequence[Reference]) -> list[Answer]:
         """Look for many references at once: by digest, then by link, then by name."""
@@ -105,13 +94,12 @@ class Civitai:
             shown.sort(key=lambda model: -(model.downloads or 0))
         return tuple(shown[: query.limit])
 
-    def owns(self, url: str) -> bool:
-        """Whether a URL is one of CivitAI's names or the configured endpoint."""
-        return self._group.owns(url)
-
-    def authorize(self, url: str) -> Mapping[str, str]:
-        """The header with the token, for CivitAI's own URLs only."""
-        return bearer(HUB, self._token()) if self.owns(url) else {}
+    def record(self, file: RemoteFile) -> Json:
+        """The version a file belongs to, as `/api/v1/model-versions/:id` has it, without example images."""
+        links = [link for address in (file.page, file.url) if (link := self.link_in(address))]
+        version_id = next((link.version_id for link in links if link.version_id), None)
+        version = self._api.version(version_id) if version_id else None
+        return version.json if version else None
 
     def whoami(self) -> str:
         """The account name behind the token."""

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Final
 
 from ...air import HUGGINGFACE_HOSTS, HubLink, HuggingFaceLink, parse_link
-from ...catalog import Model, RemoteFile
+from ...catalog import Json, Model, RemoteFile
 from ...decode import Value
 from ...digest import Digest
 from ...errors import Gated, HubError, LoginRequired, NotFound
@@ -20,7 +20,7 @@ from ...workflow.references import Reference
 from ..answers import Answers
 from ..base import Answer, SearchQuery
 from ..choosing import Offer, by_link, by_name
-from ..hosts import HostGroup, bearer
+from ..hosts import HostGroup, HubSite
 from ..likeness import core_of, is_like, is_same_name, repository_texts
 from ..lookup import Lookup
 from ..patience import Unreachable, at_once
@@ -48,7 +48,7 @@ _TAGS: Final = {
 Place = tuple[Repo, str]  # a repository and a path in it
 
 
-class HuggingFace:
+class HuggingFace(HubSite):
     """The hub Hugging Face, or a mirror of it."""
 
     def __init__(
@@ -60,20 +60,9 @@ class HuggingFace:
         authors: Sequence[str] = KNOWN_AUTHORS,
         ways: Ways | None = None,
     ) -> None:
-        self._group = HostGroup(hub=HUB, hosts=HUGGINGFACE_HOSTS, endpoint=endpoint)
+        super().__init__(HostGroup(hub=HUB, hosts=HUGGINGFACE_HOSTS, endpoint=endpoint), token)
         self._api = HuggingFaceApi(self._group, token=token, answers=answers, ways=ways or Ways())
-        self._token = token
         self._authors = authors
-
-    @property
-    def name(self) -> str:
-        """`huggingface`."""
-        return HUB
-
-    @property
-    def has_token(self) -> bool:
-        """Whether a token is set; not whether the hub accepts it."""
-        return self._token() is not None
 
     def find(self, references: Sequence[Reference]) -> list[Answer]:
         """Look for many references at once: by link, then by name."""
@@ -109,13 +98,9 @@ class HuggingFace:
         repos = [repo_of(item) for item in self._api.search(parameters)]
         return tuple(model_of(repo, self._group.endpoint) for repo in repos if repo)[: query.limit]
 
-    def owns(self, url: str) -> bool:
-        """Whether a URL is one of Hugging Face's names or the configured endpoint."""
-        return self._group.owns(url)
-
-    def authorize(self, url: str) -> Mapping[str, str]:
-        """The header with the token, for the hub's own URLs only."""
-        return bearer(HUB, self._token()) if self.owns(url) else {}
+    def record(self, file: RemoteFile) -> Json:  # noqa: ARG002 - no program keeps this hub's records
+        """Null: no program keeps this hub's records beside files."""
+        return None
 
     def whoami(self) -> str:
         """The account name behind the token."""

@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from comfywatchman.catalog import LocalFile
-from comfywatchman.library.index import LocalIndex
+from comfywatchman.library.matching import LocalNames
 from comfywatchman.library.roots import Root
 from comfywatchman.library.scan import scan_roots
 from comfywatchman.resolution import Placement
 from comfywatchman.workflow.references import Reference
 
-EXACT, SPELLING, SUBFOLDER, FOLDER = Placement
+EXACT, SPELLING, _, SUBFOLDER, FOLDER = Placement
 
 
 def local(path: str, folder: str = "loras", root: str = "/m") -> LocalFile:
@@ -27,7 +27,7 @@ def reference(name: str, folder: str = "loras", **more: Any) -> Reference:
 
 
 def find(files: list[LocalFile], asked: Reference) -> list[tuple[str, Placement]]:
-    return [(match.file.path, match.placement) for match in LocalIndex(files).find(asked)]
+    return [(match.file.path, match.placement) for match in LocalNames(files).find(asked)]
 
 
 NFC = unicodedata.normalize("NFC", "é.safetensors")
@@ -159,7 +159,7 @@ def test_order():
         local("a.pt", "checkpoints"),
         local("a.pt"),
     ]
-    matches = LocalIndex(disk).find(reference("a.pt", other_folders=("checkpoints",)))
+    matches = LocalNames(disk).find(reference("a.pt", other_folders=("checkpoints",)))
 
     assert [(m.file.folder, m.file.path, m.placement) for m in matches] == [
         ("loras", "a.pt", EXACT),
@@ -175,7 +175,7 @@ def test_order_of_roots():
     """The same path under two roots: the one ComfyUI loads comes first, both are told."""
     disk = [local("a.pt", root="/first"), local("a.pt", root="/second")]
 
-    assert [match.file.root for match in LocalIndex(disk).find(reference("a.pt"))] == ["/first", "/second"]
+    assert [match.file.root for match in LocalNames(disk).find(reference("a.pt"))] == ["/first", "/second"]
 
 
 def test_order_of_extensions():
@@ -194,7 +194,7 @@ def test_composed_names_on_disk(tmp_path: Path):
     (tmp_path / NFD).touch()
     listing = scan_roots([Root(folder="loras", path=tmp_path)])
 
-    assert [match.file.name for match in LocalIndex(listing.files).find(reference(NFC))] in ([NFD], [NFC])
+    assert [match.file.name for match in LocalNames(listing.files).find(reference(NFC))] in ([NFD], [NFC])
 
 
 segments = st.text(
@@ -206,7 +206,7 @@ names = st.lists(segments, min_size=1, max_size=3).map(lambda parts: "/".join(pa
 @given(st.lists(names, min_size=1, max_size=8, unique=True))
 def test_every_file_by_its_own_path(paths: list[str]):
     """Law: a file is found exactly placed under its own path, whatever else is there."""
-    index = LocalIndex([local(path) for path in paths])
+    index = LocalNames([local(path) for path in paths])
 
     for path in paths:
         matches = index.find(reference(path.replace("\\", "/")))
@@ -217,7 +217,7 @@ def test_every_file_by_its_own_path(paths: list[str]):
 @given(st.lists(names, max_size=8), names)
 def test_matches_are_ordered(paths: list[str], asked: str):
     """Law: placements never get better down the list, and no file stands in it twice."""
-    matches = LocalIndex([local(path) for path in dict.fromkeys(paths)]).find(reference(asked))
+    matches = LocalNames([local(path) for path in dict.fromkeys(paths)]).find(reference(asked))
     ranks = [list(Placement).index(match.placement) for match in matches]
 
     assert ranks == sorted(ranks)

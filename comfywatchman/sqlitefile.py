@@ -20,7 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from ..errors import IndexLocked, IndexTooNew
+from .errors import IndexLocked, IndexTooNew
 
 Row = tuple[Any, ...]
 Work = Callable[[sqlite3.Connection], "_T"]
@@ -41,8 +41,8 @@ _NETWORK: Final = frozenset(
 class Base:
     """One SQLite file, used by several threads and processes. `path` None: in memory.
 
-    `schema` makes the tables of `version`; `table` is the one whose rows are worth saving. `patience` is how
-    many seconds a lock of others is waited for.
+    `schema` makes the `tables` of `version`, whose rows are saved from a damaged file. `patience` is how many
+    seconds a lock of others is waited for.
 
     Raises:
         IndexTooNew: a newer version wrote the file.
@@ -54,11 +54,11 @@ class Base:
         *,
         schema: str,
         version: int,
-        table: str,
+        tables: tuple[str, ...],
         is_remote: Callable[[Path], bool],
         patience: float,
     ) -> None:
-        self._path, self._schema, self._version, self._table = path, schema, version, table
+        self._path, self._schema, self._version, self._tables = path, schema, version, tables
         self._patience = patience
         self._lock = threading.Lock()
         self._inode = 0
@@ -166,7 +166,8 @@ class Base:
         if version == 0 or version != self._version:
             base.execute("BEGIN IMMEDIATE")
             if self._look(base) != self._version:  # another process may have been quicker
-                base.execute(f"DROP TABLE IF EXISTS {self._table}")
+                for table in self._tables:
+                    base.execute(f"DROP TABLE IF EXISTS {table}")
                 for statement in filter(str.strip, self._schema.split(";")):
                     base.execute(statement)
                 base.execute(f"PRAGMA user_version = {self._version}")
@@ -206,23 +207,27 @@ class Base:
         except (sqlite3.DatabaseError, OSError) as again:
             self._go_on_in_memory(again)
 
-    def _salvage(self, path: Path) -> list[Row]:
-        rows: list[Row] = []
+    def _salvage(self, path: Path) -> list[tuple[str, Row]]:
+        """The rows that can still be read, each with its table."""
+        rows: list[tuple[str, Row]] = []
         with suppress(sqlite3.Error):
             base = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=self._patience)
             base.text_factory = lambda data: data.decode("utf-8", "replace")
             try:
                 if base.execute("PRAGMA user_version").fetchone()[0] == self._version:
-                    rows.extend(base.execute(f"SELECT * FROM {self._table} NOT INDEXED"))
+                    for table in self._tables:
+                        rows.extend(
+                            (table, row) for row in base.execute(f"SELECT * FROM {table} NOT INDEXED")
+                        )
             finally:
                 base.close()
         return rows
 
-    def _put_back(self, rows: Iterable[Row]) -> None:
-        for row in rows:
+    def _put_back(self, rows: Iterable[tuple[str, Row]]) -> None:
+        for table, row in rows:
             marks = ", ".join("?" * len(row))
             with suppress(sqlite3.IntegrityError):  # a damaged row
-                self._base.execute(f"INSERT OR IGNORE INTO {self._table} VALUES ({marks})", row)
+                self._base.execute(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", row)
 
     def _go_on_in_memory(self, fault: Exception) -> None:
         self._warn(str(fault))

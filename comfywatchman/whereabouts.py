@@ -1,0 +1,266 @@
+"""Where things lie on this disk: files that references name, and files that links mean.
+
+    reference ──▶ Sighting(matches, strangers)     by name from a scan, by digest from the index
+    link      ──▶ the file that came from there     index → moved? → sidecars → the hub's record
+
+The index is a memory, not a need: where it cannot be read, names are all there is.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+from .air import CivitaiLink, HubLink, hub_of
+from .catalog import LocalFile, RemoteFile, Verification, base_name, canonical_folder
+from .digest import Digest, match_digests
+from .errors import FileChanged, HubError, LibraryError
+from .facts import Facts
+from .hubs.base import Hub
+from .library.index import Index
+from .library.indexed import Indexed
+from .library.matching import LocalNames
+from .library.origin import Origin, bare_page, origin_of
+from .library.roots import Root, Roots
+from .library.scan import scan_roots
+from .library.sidecars.beside import find_beside
+from .names import fold, printable
+from .resolution import LocalMatch, Placement
+from .workflow.references import Reference
+
+_LOG: Final = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """What this disk has for a reference: files that may be meant, best first, and files that are not.
+
+    `strangers` have the name, and another digest than the reference asks for.
+    """
+
+    matches: tuple[LocalMatch, ...] = ()
+    strangers: tuple[LocalFile, ...] = ()
+
+    @property
+    def is_here(self) -> bool:
+        """Whether no hub needs to be asked: the file lies in its own folder."""
+        return any(match.placement is not Placement.FOLDER for match in self.matches)
+
+
+class Lookout:
+    """Looks for references among the files of one scan."""
+
+    def __init__(self, roots: Roots, index: Index) -> None:
+        self._roots, self._index = roots, index
+        self._names = LocalNames(list_files(roots))
+
+    def find(self, reference: Reference) -> Sighting:
+        """The files a reference may mean, with the digests that the index knows of them."""
+        try:
+            named = [replace(m, file=self._with_digests(m.file)) for m in self._names.find(reference)]
+            renamed = list(self._by_digest(reference, {match.file for match in named}))
+        except LibraryError as fault:
+            _LOG.warning("files are told by their names only: %s", fault.message)
+            self._index = Index(None)
+            return self.find(reference)
+        strangers = [match.file for match in named if _is_other(reference, match.file)]
+        fitting = [match for match in named if match.file not in strangers]
+        placed = sorted([*renamed, *fitting], key=lambda match: list(Placement).index(match.placement))
+        return Sighting(tuple(placed), tuple(strangers))
+
+    def _with_digests(self, file: LocalFile) -> LocalFile:
+        known = self._index.find_listed(file)
+        return known.file if known is not None else file
+
+    def _by_digest(self, reference: Reference, named: set[LocalFile]) -> Iterator[LocalMatch]:
+        """Files of that content under other names."""
+        if reference.digest is None or not reference.digest.identifies:
+            return
+        folders = {canonical_folder(name) for name in (reference.folder, *reference.other_folders)}
+        for known in self._index.find_digest(reference.digest):
+            file = place_in(known.file, self._roots)
+            if file is not None and file not in named:
+                yield LocalMatch(file, Placement.RENAMED if file.folder in folders else Placement.FOLDER)
+
+
+def find_local(
+    thing: HubLink | Digest,
+    roots: Sequence[Root],
+    *,
+    index: Index,
+    hubs: Sequence[Hub],
+    stop: threading.Event | None = None,
+    tell: Callable[[int], None] = lambda _done: None,
+) -> Indexed | None:
+    """The file below roots that a link means or that has a digest; None if there is none.
+
+    Raises:
+        Interrupted: `stop` was set while a file was hashed.
+    """
+    search = _Search(roots, index=index, hubs=hubs, stop=stop, tell=tell)
+    try:
+        return search.by_digest(thing) if isinstance(thing, Digest) else search.by_link(thing)
+    except LibraryError as fault:
+        _LOG.warning("the index cannot be used: %s", fault.message)
+    search = _Search(roots, index=Index(None), hubs=hubs, stop=stop, tell=tell)
+    return search.by_digest(thing) if isinstance(thing, Digest) else search.by_link(thing)
+
+
+class _Search:
+    """One search for the file that a link means. Listing and hashing are done when nothing else helps."""
+
+    def __init__(
+        self,
+        roots: Sequence[Root],
+        *,
+        index: Index,
+        hubs: Sequence[Hub],
+        stop: threading.Event | None = None,
+        tell: Callable[[int], None] = lambda _done: None,
+    ) -> None:
+        self._roots, self._index, self._hubs, self._stop, self._tell = roots, index, hubs, stop, tell
+
+    def by_digest(self, digest: Digest) -> Indexed | None:
+        """The file with that content, if the index knows one."""
+        return self._first(self._index.find_digest(digest))
+
+    def by_link(self, link: HubLink) -> Indexed | None:
+        """The file that came from there, or is known to be the same."""
+        return (
+            self._first(self._index.find_link(link))
+            or self._moved(link)
+            or self._by_sidecar(link)
+            or self._by_record(link)
+        )
+
+    def _first(self, known: Iterable[Indexed]) -> Indexed | None:
+        """The first that lies below our roots, as they name it."""
+        for indexed in known:
+            if (file := place_in(indexed.file, self._roots)) is not None:
+                return replace(indexed, file=file)
+        return None
+
+    def _moved(self, link: HubLink) -> Indexed | None:
+        """A file that came from there and now lies elsewhere under its name."""
+        for lost in self._index.find_lost(link):
+            if found := self._with_content(lost.file.name, lost.file.size, lost.file.digests):
+                return self._index.put(replace(lost, file=found.file))
+        return None
+
+    def _by_sidecar(self, link: HubLink) -> Indexed | None:
+        """A file whose sidecar says that it is of that release, and whose content agrees with the sidecar."""
+        if not isinstance(link, CivitaiLink) or link.file_id is not None:
+            return None
+        for file in self._listed:
+            for sidecar in find_beside(Path(file.root, file.path)).sidecars:
+                if not _is_of(sidecar.facts, link):
+                    continue
+                known = self._hashed(file)
+                if known is not None and sidecar.is_of(known.file.digests):
+                    return self._index.put(replace(known, origin=known.origin or _origin_in(sidecar.facts)))
+        return None
+
+    def _by_record(self, link: HubLink) -> Indexed | None:
+        """A file that is what the hub's record names, by content."""
+        for remote in self._ask(link):
+            for digest in remote.digests:
+                if digest.identifies and (known := self.by_digest(digest)):
+                    return self._keep(known, remote)
+            if remote.size is not None and (
+                known := self._with_content(base_name(remote.name), remote.size, remote.digests)
+            ):
+                return self._keep(known, remote)
+        return None
+
+    def _keep(self, known: Indexed, remote: RemoteFile) -> Indexed:
+        origin = known.origin or origin_of(remote)
+        return self._index.put(replace(known, verification=Verification.DIGEST, origin=origin))
+
+    def _ask(self, link: HubLink) -> tuple[RemoteFile, ...]:
+        hub = next((hub for hub in self._hubs if hub.name == hub_of(link)), None)
+        try:
+            return hub.open(link) if hub is not None else ()
+        except HubError as fault:
+            _LOG.debug("%s", fault.message)
+            return ()
+
+    def _with_content(self, name: str, size: int, digests: tuple[Digest, ...]) -> Indexed | None:
+        """A file of that name and size, if its content is that too."""
+        for file in self._listed:
+            if file.size != size or fold(file.name) != fold(name):
+                continue
+            known = self._hashed(file)
+            if known is not None and match_digests(known.file.digests, digests):
+                return known
+        return None
+
+    def _hashed(self, file: LocalFile) -> Indexed | None:
+        """A file with its digests; None if it cannot be read now."""
+        try:
+            return self._index.hashed(file, stop=self._stop, tell=self._tell)
+        except (OSError, FileChanged) as fault:
+            _LOG.info("%s: passed over: %s", file.path, fault)
+            return None
+
+    @cached_property
+    def _listed(self) -> tuple[LocalFile, ...]:
+        return list_files(self._roots)
+
+
+def list_files(roots: Iterable[Root]) -> tuple[LocalFile, ...]:
+    """The model files below roots; what cannot be looked through is logged."""
+    listing = scan_roots(roots)
+    for place in dict.fromkeys(listing.unread):
+        _LOG.warning("%s: not looked through: %s", printable(place.path), place.reason)
+    return listing.files
+
+
+def place_in(file: LocalFile, roots: Iterable[Root]) -> LocalFile | None:
+    """A file of the index as these roots name it; None when it lies below none of them."""
+    below = list(roots)
+    for root in below:
+        if (str(root.path), root.folder) == (file.root, file.folder):
+            return file
+    real = os.path.realpath(Path(file.root, file.path))
+    for root in below:
+        real_root = os.path.realpath(root.path)
+        if Path(real).is_relative_to(real_root):
+            path = Path(real).relative_to(real_root).as_posix()
+            return replace(file, folder=root.folder, root=str(root.path), path=path)
+    return None
+
+
+def _is_other(reference: Reference, file: LocalFile) -> bool:
+    """Whether a file is known to be another than the reference asks for."""
+    return reference.digest is not None and match_digests((reference.digest,), file.digests) is False
+
+
+def _is_of(facts: Facts, link: CivitaiLink) -> bool:
+    """Whether a sidecar speaks of the release, or the work, that a link names."""
+    if link.version_id is not None:
+        return facts.version_id == link.version_id
+    return facts.model_id == link.model_id
+
+
+def _origin_in(facts: Facts) -> Origin:
+    """What a sidecar says of where its file came from."""
+    return Origin(
+        hub="civitai",
+        model_id=str(facts.model_id) if facts.model_id else None,
+        version_id=str(facts.version_id) if facts.version_id else None,
+        page=bare_page(facts.page),
+        model_name=facts.model_name,
+        version_name=facts.version_name,
+        base_model=facts.base_model,
+        trigger_words=facts.trigger_words,
+        licence=facts.licence,
+        weight=facts.weight,
+        weight_min=facts.weight_min,
+        weight_max=facts.weight_max,
+    )
