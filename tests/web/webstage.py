@@ -180,7 +180,7 @@ def make_desk(folder: Path, hub: FakeHub, send: Send) -> Desk:
     environment = {**hub.environment, "COMFYWATCHMAN_HOME": str(home)}
     tokens = TokenStore(home, environment, keyring=None)
     house = House(home, environment, tokens=tokens, roots=lambda _: find_roots(models_dir=models_dir))
-    return Desk(house, send=send)
+    return Desk(lambda: house, send=send)
 
 
 class Stages:
