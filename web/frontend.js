@@ -86,6 +86,7 @@ export class FrontEnd {
   async refreshLists() {
     if (this.#app.refreshMissingModels) await this.#app.refreshMissingModels({ silent: true });
     else await this.#app.refreshComboInNodes?.();
+    this.#app.canvas?.setDirty?.(true, true); // the red rings are gone, and nothing else draws again
   }
 
   /** Judge the red marks again without reading the lists. */

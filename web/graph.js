@@ -44,6 +44,8 @@ const DEEPEST = 32;
  * @property {LiveSlot[]} [inputs]
  * @property {Record<string, unknown>} [properties]
  * @property {LiveGraph} [subgraph]
+ * @property {(slot: number) => LiveLink | null | undefined} [getInputLink]
+ * @property {(slot: number) => boolean} [isInputConnected]
  * @property {(background: boolean, foreground: boolean) => void} [setDirtyCanvas]
  * @property {(name: string, value: unknown, old: unknown, widget: LiveWidget) => void} [onWidgetChanged]
  *
@@ -146,7 +148,7 @@ export function* holdersOf(place, input) {
       for (const widget of source.widgets?.slice(0, 1) ?? []) yield { node: source, widget };
       return;
     }
-    const fed = source?.inputs?.find((slot) => slot.link != null);
+    const fed = source?.inputs?.[0];
     if (!source || !fed || !/^reroute/i.test(source.type)) return;
     node = source;
     name = fed.name;
@@ -272,7 +274,7 @@ export function markOf(root) {
   const marks = [];
   for (const { id, node } of walk(root)) {
     const names = (node.widgets ?? []).map((widget) => namesIn(widget.value)).filter((text) => text !== "");
-    const fed = (node.inputs ?? []).filter((slot) => slot.widget && slot.link != null).map((slot) => slot.name);
+    const fed = (node.inputs ?? []).filter((slot, at) => slot.widget && isFed(node, at)).map((slot) => slot.name);
     if (names.length || fed.length) marks.push([id, node.type, node.mode ?? 0, names, fed]);
   }
   return JSON.stringify(marks);
@@ -324,11 +326,19 @@ function hasSlot(node, name) {
 
 /** @param {LiveNode} node @param {LiveGraph} graph @param {string} name @returns {LiveLink | null} */
 function linkInto(node, graph, name) {
-  const slot = (node.inputs ?? []).find((s) => s.widget?.name === name || s.name === name);
+  const at = (node.inputs ?? []).findIndex((slot) => slot.widget?.name === name || slot.name === name);
+  if (at < 0) return null;
+  if (node.getInputLink) return node.getInputLink(at) ?? null; // `link` itself is deprecated in 1.58
+  const slot = (node.inputs ?? [])[at];
   if (slot?.link == null) return null;
   const { links } = graph;
   const found = graph.getLink?.(slot.link) ?? (links instanceof Map ? links.get(slot.link) : links?.[slot.link]);
   return found ?? null;
+}
+
+/** @param {LiveNode} node @param {number} at */
+function isFed(node, at) {
+  return node.isInputConnected ? node.isInputConnected(at) : node.inputs?.[at].link != null;
 }
 
 /**

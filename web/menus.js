@@ -58,8 +58,5 @@ export function makeCommands({ flow, front }) {
   ];
 }
 
-/** Keys that neither ComfyUI (r q w n m a o p c b g h v .) nor browsers take. */
-export const KEYS = [
-  { combo: { key: "m", alt: true, shift: true }, commandId: "Comfywatchman.ShowPanel" },
-  { combo: { key: "f", alt: true, shift: true }, commandId: "Comfywatchman.FindMissing" },
-];
+/** A key that neither ComfyUI (single letters, Alt+C, Alt+M, Ctrl+Shift+E …) nor browsers take. */
+export const KEYS = [{ combo: { key: "l", ctrl: true, shift: true }, commandId: "Comfywatchman.ShowPanel" }];

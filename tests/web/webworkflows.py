@@ -45,6 +45,21 @@ def graph(*nodes: Saved, definitions: Sequence[Saved] = (), links: Sequence[Any]
     return saved | ({"definitions": {"subgraphs": [*definitions]}} if definitions else {})
 
 
+def wired(*nodes: Saved, wires: Sequence[tuple[int, int, int, str, str]]) -> Saved:
+    """A workflow with wires: (from node, from slot, to node, name of the input, type)."""
+    saved = graph(*nodes)
+    by_id = {one["id"]: one for one in saved["nodes"]}
+    for number, (origin, slot, target, name, kind) in enumerate(wires, 1):
+        source, sink = by_id[origin], by_id[target]
+        outputs = source["outputs"] = [*source["outputs"]]
+        while len(outputs) <= slot:
+            outputs.append({"name": kind, "type": kind, "links": []})
+        outputs[slot] = {"name": kind, "type": kind, "links": [*outputs[slot]["links"], number]}
+        sink["inputs"] = [*sink["inputs"], {"name": name, "type": kind, "link": number}]
+        saved["links"].append([number, origin, slot, target, len(sink["inputs"]) - 1, kind])
+    return saved | {"last_link_id": len(wires)}
+
+
 def promoted(kind: str, widget: str, value: str, *, slot: str, id_: str = "sub-1") -> Saved:
     """A subgraph whose one node, 3, has one widget promoted to the host under the name `slot`."""
     return {
