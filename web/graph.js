@@ -327,8 +327,9 @@ function hasSlot(node, name) {
 /** @param {LiveNode} node @param {LiveGraph} graph @param {string} name @returns {LiveLink | null} */
 function linkInto(node, graph, name) {
   const at = (node.inputs ?? []).findIndex((slot) => slot.widget?.name === name || slot.name === name);
-  if (at < 0) return null;
-  if (node.getInputLink) return node.getInputLink(at) ?? null; // `link` itself is deprecated in 1.58
+  if (at < 0 || !isFed(node, at)) return null;
+  // `link` is deprecated in 1.58; but on a subgraph's host getInputLink means the link of an output inside
+  if (node.getInputLink && !node.subgraph) return node.getInputLink(at) ?? null;
   const slot = (node.inputs ?? [])[at];
   if (slot?.link == null) return null;
   const { links } = graph;
