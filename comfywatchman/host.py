@@ -7,7 +7,10 @@ starts. Facts from `folder_paths.py`, `server.py` and `comfy/cli_args.py` of Com
 from __future__ import annotations
 
 import importlib
+import json
+import logging
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache
@@ -19,7 +22,9 @@ if TYPE_CHECKING:
     from .house import House
     from .library.roots import Root, Roots
     from .settings import Settings
+    from .workflow.loaders import Loaders
 
+_LOG: Final = logging.getLogger(__name__)
 # Folders of ComfyUI that hold no models.
 _NO_MODELS: Final = frozenset({"custom_nodes", "configs", "datasets"})
 
@@ -34,7 +39,7 @@ def open_house() -> House:
     home = find_data_folder(os.environ)
     own = find_home(os.environ)
     tokens = TokenStore(home, os.environ, keyring=find_keyring(), fallback=own)
-    return House(home, os.environ, tokens=tokens, roots=find_host_roots)
+    return House(home, os.environ, tokens=tokens, roots=find_host_roots, learn=learn_loaders)
 
 
 def find_data_folder(environment: Mapping[str, str]) -> Path:
@@ -71,6 +76,52 @@ def find_host_roots(settings: Settings) -> Roots:
             live = tuple(_live_roots(folder, registered, output))
             by_folder[folder] = _merge(live, read.by_folder.get(folder, ()))
     return replace(read, by_folder=by_folder)
+
+
+def learn_loaders(loaders: Loaders, _settings: Settings) -> Loaders:
+    """The table with what the nodes of this ComfyUI tell of themselves that are not in it.
+
+    Each is asked for its inputs while the lists of files are marks, so that an input shows which folder it
+    lists, even an empty one. Only this thread sees the marks. A pack that took `get_filename_list` by name is
+    told by the files it lists.
+    """
+    from .catalog import canonical_folder
+
+    paths = _folder_paths()
+    real = paths.get_filename_list
+    thread = threading.get_ident()
+
+    def list_marks(folder: str) -> list[str]:
+        if threading.get_ident() != thread:
+            listed: list[str] = real(folder)
+            return listed
+        return _marks(canonical_folder(folder))
+
+    folders = [name for name in dict(paths.folder_names_and_paths) if name not in _NO_MODELS]
+    listings = {canonical_folder(name): [*_marks(canonical_folder(name)), *real(name)] for name in folders}
+    paths.get_filename_list = list_marks
+    try:
+        info = dict(_ask_nodes(loaders))
+    finally:
+        if paths.get_filename_list is list_marks:
+            paths.get_filename_list = real
+    return loaders.learned_from(info, listings)
+
+
+def _marks(folder: str) -> list[str]:
+    """Names that no file has, one of each kind that packs filter for."""
+    return [f"@@{folder}{extension}" for extension in (".safetensors", ".gguf", ".pth", ".onnx")]
+
+
+def _ask_nodes(known: Loaders) -> Iterator[tuple[str, Json]]:
+    """Every node type that is not known with its inputs, as GET /object_info would have them."""
+    for name, node in dict(importlib.import_module("nodes").NODE_CLASS_MAPPINGS).items():
+        if name in known:
+            continue
+        try:
+            yield name, {"input": json.loads(json.dumps(node.INPUT_TYPES(), default=str))}
+        except Exception as fault:  # noqa: BLE001 - the code of another pack, which may do anything
+            _LOG.debug("%s does not tell its inputs: %s", name, fault)
 
 
 def send(event: str, data: Mapping[str, Json]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from .plans import Plans
 
 Send = Callable[[str, "Mapping[str, Json]"], None]
+_FRESH: Final = 2.0  # seconds for which the roots are not looked for again
 _LATER: Final = 5.0  # seconds after the server serves until what is left in the queue goes on
 
 
@@ -40,21 +42,18 @@ class Desk:
         self._worker: Worker | None = None
         self._feed: Feed | None = None
         self._plans: Plans | None = None
+        self._places: tuple[float, Places] | None = None
         self._hubs: dict[str, HubError | None] = {}
         self._closed = threading.Event()
 
     def close(self) -> None:
         """Stop the transfers in good order, and close what was opened."""
         self._closed.set()
-        with self._lock:
-            if self._plans is not None:
-                self._plans.close()
-            if self._worker is not None:
-                self._worker.close()
-            if self._feed is not None:
-                self._feed.close()
-            if self._queue is not None:
-                self._queue.close()
+        with self._lock:  # but not while they close: their threads may want it
+            opened = [self._plans, self._worker, self._feed, self._queue]
+        for one in opened:
+            if one is not None:
+                one.close()
 
     def start_later(self, seconds: float = _LATER) -> None:
         """Go on with what an earlier process left in the queue, once the server has come to rest."""
@@ -86,7 +85,7 @@ class Desk:
         """
         from ..transfer.queue import Queue
 
-        roots = tuple(str(root.path) for root in self.house.roots() or ())
+        roots = self.places().paths
         with self._lock:
             if self._queue is None:
                 self._queue = Queue(self.house.home, roots=roots)
@@ -126,17 +125,25 @@ class Desk:
             return self._plans
 
     def places(self) -> Places:
-        """The roots as they are now.
+        """The roots as they are now, or were a moment ago.
 
         Raises:
             NoComfyUI: there are none.
         """
         from .places import Places
 
-        roots = self.house.roots()
-        if roots is None:
-            raise NoComfyUI("there is no models folder here")
-        return Places(roots)
+        with self._lock:
+            if self._places is None or self._places[0] < time.monotonic() - _FRESH:
+                roots = self.house.roots()
+                if roots is None:
+                    raise NoComfyUI("there is no models folder here")
+                self._places = (time.monotonic(), Places(roots))
+            return self._places[1]
+
+    def look_again(self) -> None:
+        """The settings were changed: roots may be others now."""
+        with self._lock:
+            self._places = None
 
     def doors(self) -> Doors:
         """Who may come in, by the settings as they are now."""
@@ -181,6 +188,6 @@ class Desk:
     def _labels(self) -> Mapping[str, str]:
         labels = {str(self.house.home): "the data folder"}
         try:
-            return {**self.places().labels(), **labels}
+            return {**self.places().labels, **labels}
         except WatchmanError:
             return labels

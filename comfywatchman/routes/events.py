@@ -64,13 +64,19 @@ class Meter:
 
 @dataclass(slots=True)
 class Pulse:
-    """How one transfer is doing, as pages were told last."""
+    """How one transfer is doing; `told` is what pages know of it."""
 
-    state: str
+    state: str = ""
     done: int = 0
     size: int | None = None
     note: str = ""
     meter: Meter = field(default_factory=Meter)
+    told: object = None
+
+    @property
+    def seen(self) -> object:
+        """What a page sees change."""
+        return self.state, self.done, self.size, self.note, round(self.speed)
 
     @property
     def speed(self) -> float:
@@ -101,6 +107,7 @@ class Feed:
         self._pulses: dict[str, Pulse] = {}
         self._heard: dict[str, Progress] = {}
         self._ids: dict[int, tuple[object, str]] = {}
+        self._has_lost = False
         self._stirred = threading.Event()
         self._closed = threading.Event()
         self._leave = queue.listen(self._hear)
@@ -124,8 +131,9 @@ class Feed:
         return self._pulses.get(id_)
 
     def counts(self) -> dict[str, Json]:
-        """The queue in numbers."""
+        """The queue in numbers, as it is now."""
         with self._lock:
+            self._refresh()
             return _count(self._pulses.values())
 
     # ── watching ──
@@ -160,33 +168,39 @@ class Feed:
                 self._closed.wait(_IDLE)
 
     def _look(self, *, quietly: bool = False) -> None:
-        """Compare the queue with what was told, and tell the difference."""
-        if self._closed.is_set():
-            return
-        standings = self._queue.standings()
+        """Tell what is not as pages know it."""
         with self._lock:
-            changed = [id_ for id_, standing in standings.items() if self._take(id_, standing)]
-            gone = [id_ for id_ in self._pulses if id_ not in standings]
-            for id_ in gone:
-                del self._pulses[id_]
-                self._heard.pop(id_, None)
+            if self._closed.is_set():
+                return
+            self._refresh()
+            changed = [id_ for id_, pulse in self._pulses.items() if pulse.told != pulse.seen]
+            for id_ in changed:
+                self._pulses[id_].told = self._pulses[id_].seen
+            is_changed = bool(changed) or self._has_lost
+            self._has_lost = False
             counts = _count(self._pulses.values())
-        if (changed or gone) and not quietly:
+        if is_changed and not quietly:
             self._tell(changed, counts)
 
-    def _take(self, id_: str, standing: Standing) -> bool:
-        """Bring a pulse up to date; whether there is something to tell."""
-        heard = self._heard.get(id_)
-        pulse = self._pulses.setdefault(id_, Pulse(""))
+    def _refresh(self) -> None:
+        """Bring all pulses up to date; the lock is held."""
+        standings = self._queue.standings()
+        for id_, standing in standings.items():
+            self._take(self._pulses.setdefault(id_, Pulse()), standing, self._heard.get(id_))
+        for id_ in self._pulses.keys() - standings.keys():
+            del self._pulses[id_]
+            self._heard.pop(id_, None)
+            self._has_lost = True
+
+    def _take(self, pulse: Pulse, standing: Standing, heard: Progress | None) -> None:
+        """Bring one pulse up to date."""
         is_running = standing.state.value == "running"
-        before = (pulse.state, pulse.done, pulse.note, pulse.size)
         pulse.state = standing.state.value
         pulse.done = max(standing.done, heard.done) if heard and is_running else standing.done
         pulse.size = (heard.size if heard else None) or standing.size or pulse.size
         pulse.note = heard.note if heard and is_running else ""
         if is_running:
             pulse.meter.take(self._clock(), pulse.done)
-        return before != (pulse.state, pulse.done, pulse.note, pulse.size) or (is_running and pulse.speed > 0)
 
     def _tell(self, changed: Sequence[str], counts: dict[str, Json]) -> None:
         ended = {id_ for id_ in changed if self._pulses[id_].state not in _OPEN}

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from ..errors import UnknownFolder
@@ -25,10 +26,11 @@ class Drive:
 
 
 class Places:
-    """The roots of an installation by id. Looks at the disk when it is asked."""
+    """The roots of an installation by id. Looks at each file system once; made anew for every few seconds."""
 
     def __init__(self, roots: Roots) -> None:
         self._roots = roots
+        self._drives: dict[int, Drive] = {}
         self._by_id = {id_of(root.folder, root.path): root for root in roots if not root.output}
 
     def __iter__(self) -> Iterator[tuple[str, Root]]:
@@ -54,10 +56,13 @@ class Places:
         """The file system of a directory that may have to be made yet; None when the disk does not answer."""
         with suppress(OSError):
             here = _existing(Path(path))
-            usage = shutil.disk_usage(here)
             number = here.stat().st_dev
-            mount = _mount_of(here, number)
-            return Drive(id=_short(str(number)), label=label_of(mount), free=usage.free, total=usage.total)
+            if number not in self._drives:
+                usage, label = shutil.disk_usage(here), label_of(_mount_of(here, number))
+                self._drives[number] = Drive(
+                    id=_short(str(number)), label=label, free=usage.free, total=usage.total
+                )
+            return self._drives[number]
         return None
 
     def is_writable(self, path: Path) -> bool:
@@ -72,6 +77,12 @@ class Places:
             return self._roots.target(folder)
         return None
 
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Every directory that serves a folder."""
+        return tuple(str(root.path) for root in self._roots)
+
+    @cached_property
     def labels(self) -> Mapping[str, str]:
         """Every root's path with what a page is shown of it, longest first."""
         paths = {str(path) for root in self._roots for path in (root.path, os.path.realpath(root.path))}

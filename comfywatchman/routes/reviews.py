@@ -13,6 +13,7 @@ from ..decode import Value
 from ..errors import HubError, InputError, WatchmanError
 from ..plan import Consent, Transfer
 from ..report import Pasted, Stage
+from ..resolution import prefer
 from ..settings import change_settings
 from .desk import Desk
 from .errors import InvalidRequest
@@ -133,12 +134,13 @@ def _plan_things(desk: Desk, body: Value) -> Review:
             for at, text in enumerate(texts)
         ]
         faults: list[WatchmanError] = []
+        precision = desk.house.settings().precision
         for at, link in enumerate(links):
             left = tuple(dict.fromkeys(map(hub_of, links[at:])))
             stage = "hubs" if at else "local"
             review.put(Snapshot(stage=stage, items=tuple(items), asking=left, faults=tuple(faults)))
             try:
-                items[at] = _open_thing(watchman, items[at], link, folder)
+                items[at] = _open_thing(watchman, items[at], link, folder=folder, precision=precision)
             except (HubError, InputError) as fault:
                 faults.append(fault)
                 items[at] = replace(items[at], asked=False, why=fault.message)
@@ -147,10 +149,13 @@ def _plan_things(desk: Desk, body: Value) -> Review:
     return desk.plans.open(fill)
 
 
-def _open_thing(watchman: Watchman, item: Item, link: HubLink, folder: str | None) -> Item:
+def _open_thing(
+    watchman: Watchman, item: Item, link: HubLink, *, folder: str | None, precision: str | None
+) -> Item:
     """The item with the files that its link leads to."""
     options = []
-    for candidate in watchman.candidates(link):
+    candidates = watchman.candidates(link)
+    for candidate in candidates:
         try:
             transfer = watchman.transfer_of(candidate.file, folder=folder)
         except InputError as fault:
@@ -162,7 +167,7 @@ def _open_thing(watchman: Watchman, item: Item, link: HubLink, folder: str | Non
         item,
         folder=first.folder if first else item.folder,
         options=tuple(options),
-        chosen=0 if len(options) == 1 else None,
+        chosen=0 if len(options) == 1 else prefer(candidates, precision),
         is_choice=len(options) > 1,
         asked=False,
     )

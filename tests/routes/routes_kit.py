@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http.client
 import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -89,7 +89,8 @@ class Server:
         self.desk = Desk(lambda: self.house, send=self.events.send)
         self._without = without
         self.port = 0
-        self.worst_tick = 0.0
+        self._own = threading.local()
+        self._connections: list[http.client.HTTPConnection] = []
 
     def __enter__(self) -> Self:
         ready = threading.Event()
@@ -102,12 +103,11 @@ class Server:
             app.add_routes(twins(table))
             app.add_routes(table)
             self.app = app
-            runner = web.AppRunner(app)
+            runner = web.AppRunner(app, lingering_time=0.1, shutdown_timeout=1.0)
             await runner.setup()
             site = web.TCPSite(runner, "127.0.0.1", 0)
             await site.start()
-            assert site._server is not None
-            self.port = site._server.sockets[0].getsockname()[1]
+            self.port = runner.addresses[0][1]
             self._stop = asyncio.Event()
             ready.set()
             await self._stop.wait()
@@ -125,6 +125,8 @@ class Server:
         return self
 
     def __exit__(self, *_: object) -> None:
+        for connection in self._connections:
+            connection.close()
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(20)
         self.desk.close()
@@ -140,20 +142,26 @@ class Server:
         self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None
     ) -> Answer:
         """A request with just these headers."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        try:
-            connection.putrequest(
-                method, path, skip_host="Host" in (headers or {}), skip_accept_encoding=True
-            )
-            for name, value in (headers or {}).items():
-                connection.putheader(name, value)
-            if body or method not in ("GET", "HEAD"):
-                connection.putheader("Content-Length", str(len(body)))
-            connection.endheaders(body)
-            response = connection.getresponse()
-            return Answer(response.status, dict(response.getheaders()), response.read())
-        finally:
-            connection.close()
+        connection = self._connection
+        connection.putrequest(method, path, skip_host="Host" in (headers or {}), skip_accept_encoding=True)
+        for name, value in (headers or {}).items():
+            connection.putheader(name, value)
+        if body or method not in ("GET", "HEAD"):
+            connection.putheader("Content-Length", str(len(body)))
+        connection.endheaders()
+        with contextlib.suppress(OSError):  # the server has heard enough
+            connection.send(body)
+        response = connection.getresponse()
+        return Answer(response.status, dict(response.getheaders()), response.read())
+
+    @property
+    def _connection(self) -> http.client.HTTPConnection:
+        """A connection of this thread, kept from request to request."""
+        if not hasattr(self._own, "connection"):
+            self._own.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+            self._connections.append(self._own.connection)
+        connection: http.client.HTTPConnection = self._own.connection
+        return connection
 
     def ask(self, method: str, path: str, document: Any = None) -> Answer:
         """A request as a page of ours makes it; what comes back must be of the promised shape."""
@@ -243,7 +251,7 @@ def check_shape(method: str, path: str, answer: Answer) -> None:
     raise AssertionError(f"no route {method} {path}")
 
 
-@contextmanager
+@contextlib.contextmanager
 def serving(folder: Path, hub: FakeHub | None = None, **more: Any) -> Iterator[Server]:
     environment = {**hub.environment} if hub else {}
     with Server(folder, environment, **more) as server:
