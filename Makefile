@@ -3,12 +3,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint check full bench docs clean
+.PHONY: demo test lint web check full bench docs clean
 
 demo: .venv/ready  ## set up and run the main job against an embedded stand-in hub
 	$(BIN)/comfywatchman demo
 
-test: lint check  ## set up and run every check of a commit
+test: lint web check  ## set up and run every check of a commit
 
 lint: .venv/ready
 	$(BIN)/ruff format --check .
@@ -18,10 +18,17 @@ lint: .venv/ready
 	MYPYPATH=.mypy_cache $(BIN)/mypy -p pack.nodes
 	$(BIN)/lint-imports --no-logo
 
+web:  ## the pages: types and pure modules; the browser's tests are pytest's
+ifeq ($(shell command -v npm),)
+	@echo "SKIPPED: the checks of web/ need node 18 or newer with npm"
+else
+	cd tests/web && npm ci --silent --no-audit --no-fund && npm run --silent types && npm run --silent unit
+endif
+
 check: .venv/ready
 	$(BIN)/pytest -q -m "not full" --cov --cov-report=term:skip-covered
 
-full: .venv/ready lint  ## everything, the long suites included
+full: .venv/ready lint web  ## everything, the long suites included
 	$(BIN)/pytest -q --cov --cov-report=term:skip-covered
 
 bench: .venv/ready  ## benchmarks: one JSON object a line
@@ -37,4 +44,4 @@ docs: .venv/ready  ## write the generated pages of the reference again
 	touch $@
 
 clean:
-	rm -rf .venv dist build .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv dist build .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis tests/web/node_modules

@@ -111,10 +111,10 @@ export class Api {
   }
 
   /**
-   * Change one transfer, or with "all" the state of each.
+   * Change one transfer, or with "all" the state of each; `of` limits that to those in certain states.
    *
    * @param {string} id
-   * @param {{ state?: TransferState, priority?: number, before?: string | null }} changes
+   * @param {{ state?: TransferState, priority?: number, before?: string | null, of?: TransferState[] }} changes
    * @returns {Promise<unknown>}
    */
   changeTransfer(id, changes) {

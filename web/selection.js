@@ -2,7 +2,7 @@
 //
 //     View → items → groups; items + choices → taken → the body of the fetching call
 
-/** @import { Candidate, Choice, FetchBody, Item, Plan, Reference, Root, Status, Transfer, View } from "./types.js" */
+/** @import { Candidate, Choice, FetchBody, Inspection, Item, Plan, Reference, Root, Status, Transfer, View } from "./types.js" */
 
 /** @typedef {"fetching" | "certain" | "decide" | "asking" | "locked" | "missing" | "refused" | "elsewhere"} GroupName */
 
@@ -20,24 +20,48 @@ const GROUP_OF = {
   refused: "refused",
 };
 
+/** The states in which an item's candidates may be fetched. */
+const OFFERING = { certain: true, confirm: true, choose: true };
+
 const UNDERWAY = new Set(["queued", "running", "paused"]);
 
 /**
- * The files that a workflow needs: the plan's items, or what the inspection says while there is no plan.
+ * The files that a workflow needs: as the inspection names them, with what the plan found for them. A plan may be
+ * older than the inspection: what is no longer named is left out, what has come since is here.
  *
  * @param {View} view
  * @returns {Item[]}
  */
-export function itemsOf(view) {
-  if (view.plan) return view.plan.items;
+export function itemsOf({ inspection, plan, planning }) {
+  if (!inspection) return plan?.items ?? [];
+  const named = namedFiles(inspection, planning);
+  const planned = (plan?.items ?? []).flatMap((item) => {
+    const now = named.get(fileOf(item));
+    if (!now) return [];
+    return now.state === "present" ? [{ ...item, state: now.state, relink: now.relink }] : [item];
+  });
+  const covered = new Set(planned.map(fileOf));
+  return [...planned, ...[...named].flatMap(([file, item]) => (covered.has(file) ? [] : [item]))];
+}
+
+/**
+ * An item for each file that a workflow names in a node that is not muted.
+ *
+ * @param {Inspection} inspection
+ * @param {boolean} planning whether hubs are being asked
+ */
+function namedFiles(inspection, planning) {
   /** @type {Map<string, Reference[]>} */
   const files = new Map();
-  for (const reference of view.inspection?.references ?? []) {
-    if (!reference.active) continue;
-    const file = `${reference.folder}/${reference.name}`;
-    files.set(file, [...(files.get(file) ?? []), reference]);
+  for (const reference of inspection.references.filter(({ active }) => active)) {
+    files.set(fileOf(reference), [...(files.get(fileOf(reference)) ?? []), reference]);
   }
-  return [...files.values()].map((references) => itemOf(references, view.planning));
+  return new Map([...files].map(([file, references]) => [file, itemOf(references, planning)]));
+}
+
+/** @param {{ folder: string, name: string }} named */
+function fileOf({ folder, name }) {
+  return `${folder}/${name}`;
 }
 
 /**
@@ -144,8 +168,9 @@ export function consentKind(candidate) {
  */
 export function isTaken(item, choice) {
   const kind = consentKind(candidateOf(item, choice));
-  if (kind === null || !["certain", "confirm", "choose"].includes(item.state)) return false;
-  return choice?.agreed ?? kind === "row";
+  if (kind === null || !(item.state in OFFERING)) return false;
+  const isSaid = item.state !== "choose" || choice?.candidate !== undefined; // an offer is no choice
+  return choice?.agreed ?? (kind === "row" && isSaid);
 }
 
 /**
@@ -157,11 +182,22 @@ export function isTaken(item, choice) {
  */
 export function takenItems(view, transfers) {
   if (!view.plan || view.spent) return [];
-  return view.plan.items.flatMap((item) => {
+  return itemsOf(view).flatMap((item) => {
     const choice = view.choices[item.key];
     const candidate = candidateOf(item, choice);
     return candidate && isTaken(item, choice) && !underway(item, transfers) ? [{ item, candidate }] : [];
   });
+}
+
+/**
+ * Whether a plan offers something that may be fetched, if only the user says so.
+ *
+ * @param {View} view
+ */
+export function hasOffer(view) {
+  return itemsOf(view).some(
+    (item) => item.state in OFFERING && item.candidates.some((candidate) => consentKind(candidate) !== null),
+  );
 }
 
 /**
@@ -194,7 +230,7 @@ export function neededOn(taken, view, status) {
   for (const { item, candidate } of taken) {
     const root = view.choices[item.key]?.root ?? item.target?.root;
     const drive = status?.roots.find((known) => known.id === root)?.drive;
-    if (drive !== undefined) needed.set(drive, (needed.get(drive) ?? 0) + (candidate.size ?? 0));
+    if (drive) needed.set(drive, (needed.get(drive) ?? 0) + (candidate.size ?? 0));
   }
   return [...needed].map(([id, bytes]) => {
     const drive = status?.drives.find((known) => known.id === id);

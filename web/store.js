@@ -62,7 +62,9 @@ const CHANGES = {
   inspection: (state, { key, inspection }) => changeView(state, key, { inspection, fault: null }),
   planning: (state, { key }) => changeView(state, key, { planning: true, fault: null }),
   plan: (state, { key, plan }) =>
-    changeView(state, key, { plan, planning: plan.stage !== "done", spent: false, fault: null }),
+    isOld(state.views[key], plan)
+      ? state
+      : changeView(state, key, { plan, planning: plan.stage !== "done", spent: false, fault: null }),
   "no-plan": (state, { key, fault = null }) => changeView(state, key, { plan: null, planning: false, fault }),
   choice: (state, { key, item, choice }) => {
     const choices = state.views[key]?.choices ?? {};
@@ -119,6 +121,19 @@ const CHANGES = {
 export function reduce(state, event) {
   const change = Object.hasOwn(CHANGES, event.type) ? CHANGES[event.type] : undefined;
   return change ? change(state, /** @type {never} */ (event)) : state;
+}
+
+const STAGES = ["local", "known", "hubs", "done"];
+
+/**
+ * Whether an answer about a plan was overtaken: by a later stage of it, or by its being carried out.
+ *
+ * @param {View | undefined} view
+ * @param {Plan} plan
+ */
+function isOld(view, plan) {
+  if (view?.plan?.id !== plan.id) return false;
+  return view.spent || STAGES.indexOf(plan.stage) < STAGES.indexOf(view.plan.stage);
 }
 
 /**

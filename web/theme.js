@@ -77,6 +77,36 @@ export const theme = css`
     outline-offset: 1px;
   }
 
+  .wm-link {
+    align-items: center;
+    display: inline-flex;
+    font-size: 12px;
+    gap: 6px;
+  }
+
+  .wm-link-icon {
+    border-radius: 4px;
+    color: var(--wm-muted);
+    flex: none;
+    margin: -2px -4px -2px 0;
+    padding: 4px;
+  }
+
+  .wm-link-icon:hover {
+    background: var(--wm-hover);
+    color: var(--wm-fg);
+  }
+
+  .wm-link-icon .wm-icon {
+    height: 14px;
+    width: 14px;
+  }
+
+  a.wm-button {
+    color: inherit;
+    text-decoration: none;
+  }
+
   .wm-button {
     align-items: center;
     background: var(--wm-card);

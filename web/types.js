@@ -12,7 +12,7 @@
  * @property {boolean} default
  * @property {boolean} writable
  * @property {number | null} free
- * @property {string} drive
+ * @property {string | null} drive
  *
  * @typedef {{ id: string, label: string, free: number | null, total: number | null }} Drive
  *
@@ -135,7 +135,7 @@
  * @property {string} name
  * @property {string} folder
  * @property {string} path
- * @property {string} root
+ * @property {string | null} root
  * @property {string | null} hub
  * @property {string | null} page
  * @property {TransferState} state

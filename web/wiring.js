@@ -41,7 +41,9 @@ export class Wiring {
 
   /** Read everything that does not belong to one workflow; also after the server was away. */
   async start() {
-    await Promise.all([this.refresh(), this.readTransfers(), this.readSettings()]);
+    const growing = Object.values(this.#store.state.views).filter(({ planning }) => planning);
+    const plans = growing.flatMap(({ plan }) => (plan ? [this.#hearPlan(plan.id)] : []));
+    await Promise.all([this.refresh(), this.readTransfers(), this.readSettings(), ...plans]);
   }
 
   async refresh() {
@@ -216,7 +218,8 @@ export class Wiring {
         await this.#api.forgetTransfer(id);
         this.#store.dispatch({ type: "forgotten", id });
       } else {
-        await this.#api.changeTransfer(id, { state: STATES[action] });
+        const failed = id === "all" && action === "retry" ? { of: /** @type {["failed"]} */ (["failed"]) } : {};
+        await this.#api.changeTransfer(id, { state: STATES[action], ...failed });
       }
     });
     if (action !== "forget") await this.readTransfers();
@@ -249,6 +252,9 @@ export class Wiring {
       return "";
     });
     await this.testToken(hub);
+    const view = currentView(this.#store.state);
+    const isLocked = view?.plan?.items.some(({ state }) => state === "locked");
+    if (view && isLocked && this.#store.state.tokens[hub]?.state === "good") await this.find(view.key);
   }
 
   /** @param {string} hub */

@@ -2,7 +2,7 @@
 // scripts, and text from outside that tries to be markup.
 
 /**
- * @import { Candidate, Item, Plan, Setting, State, Status, Transfer, View } from "../../web/types.js"
+ * @import { Candidate, Inspection, Item, Plan, Setting, State, Status, Transfer, View } from "../../web/types.js"
  */
 
 import { emptyView, EMPTY } from "../../web/store.js";
@@ -324,11 +324,26 @@ export function plan(facts) {
 }
 
 /**
+ * The inspection of a workflow that names items' files, and has nodes of a type that nobody knows.
+ *
+ * @param {Item[]} items
+ * @param {string} type
+ * @returns {Inspection}
+ */
+export function inspection(items, type) {
+  const references = items.map(({ key, name, folder, state, relink }) => ({
+    key, name, folder, relink, node_id: "1", node_type: "Loader", input: "name", active: true,
+    resolution: { state: state === "present" ? state : /** @type {const} */ ("missing"), evidence: null },
+  }));
+  return { format: "ui", references, missing: items.length, unknown_nodes: [{ type, node_ids: ["7"] }] };
+}
+
+/**
  * @param {Partial<View>} facts
  * @returns {View}
  */
 export function view(facts) {
-  return { ...emptyView("w1"), name: "portrait.json", inspection: { format: "ui", references: [], unknown_nodes: [], missing: 0 }, ...facts };
+  return { ...emptyView("w1"), name: "portrait.json", ...facts };
 }
 
 const ALL = [UNDERWAY, CERTAIN, KNOWN, CJK, CONFIRM, FOREIGN, PICKLE, CHOOSE, ASKING, GATED, LOGIN, NOWHERE, REFUSED, ELSEWHERE, HERE];
@@ -412,7 +427,7 @@ export const SCENES = {
         w1: view({
           plan: plan({ items: [KNOWN, NOWHERE] }),
           skipped: [{ key: KNOWN.key, code: "no-space", message: "no space left", hint: "Make room." }],
-          inspection: { format: "ui", references: [], missing: 2, unknown_nodes: [{ type: "RemoteLoaderPlus", node_ids: ["7"] }] },
+          inspection: inspection([KNOWN, NOWHERE], "RemoteLoaderPlus"),
         }),
       },
       fault: { code: "plan-gone", message: "This plan has expired.", hint: "Look at the new one and fetch again." },
@@ -436,7 +451,7 @@ export const SCENES = {
 /** @param {string} payload */
 function hostile(payload) {
   const base = state({
-    views: { w1: view({ plan: plan({ items: ALL }), fault: { code: "x", message: "m", hint: "h" }, skipped: [{ key: "x", code: "x", message: "m", hint: "h" }], inspection: { format: "ui", references: [], missing: 2, unknown_nodes: [{ type: "x", node_ids: ["7"] }] } }) },
+    views: { w1: view({ plan: plan({ items: ALL }), fault: { code: "x", message: "m", hint: "h" }, skipped: [{ key: "x", code: "x", message: "m", hint: "h" }], inspection: inspection(ALL, "x") }) },
     transfers: byId(TRANSFERS),
     tokens: { civitai: { state: "bad", message: "m" } },
     fault: { code: "x", message: "m", hint: "h" },

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import {
-  consentKind, fetchBody, fits, groupItems, isTaken, itemsOf, mustAsk, neededOn, rootsFor, takenItems, underway,
+  consentKind, fetchBody, fits, groupItems, hasOffer, isTaken, itemsOf, mustAsk, neededOn, rootsFor, takenItems, underway,
 } from "../../web/selection.js";
-import { SCENES, STATUS, candidate, item, plan, transfer, view } from "./fixtures.js";
+import { SCENES, STATUS, candidate, inspection, item, plan, transfer, view } from "./fixtures.js";
 
 /** @typedef {import("../../web/types.js").Candidate} Candidate */
 
@@ -54,6 +54,36 @@ test("a word given for one candidate does not hold for another", () => {
   });
   assert.equal(isTaken(one, { candidate: 0 }), true);
   assert.equal(isTaken(one, { candidate: 1, agreed: undefined }), false);
+});
+
+test("what is only offered among several is not taken until it was chosen or agreed to", () => {
+  const one = item({ key: "k", state: "choose", chosen: 1, candidates: [candidate({ index: 0 }), candidate({ index: 1, consent: "plan" })] });
+  assert.equal(isTaken(one, undefined), false);
+  assert.equal(isTaken(one, { agreed: true }), true);
+  assert.equal(isTaken(one, { candidate: 0 }), true);
+});
+
+test("a newer inspection than the plan has the last word on what is here and what is named", () => {
+  const gone = item({ key: "1", name: "gone.sft", folder: "vae", state: "certain" });
+  const came = item({ key: "2", name: "came.sft", folder: "vae", state: "certain" });
+  const open = item({ key: "3", name: "open.sft", folder: "vae", state: "certain", chosen: 0, candidates: [candidate({})] });
+  const added = item({ key: "4", name: "added.sft", folder: "vae" });
+  const now = inspection([{ ...came, state: "present", relink: "x/came.sft" }, open, added], "x");
+  const seen = view({ plan: plan({ items: [gone, came, open] }), inspection: now });
+  assert.deepEqual(
+    itemsOf(seen).map(({ name, state, relink }) => [name, state, relink]),
+    [["came.sft", "present", "x/came.sft"], ["open.sft", "certain", null], ["added.sft", "missing", null]],
+  );
+  assert.deepEqual(takenItems(seen, []).map((one) => one.item.name), ["open.sft"]);
+});
+
+test("there is an offer where a word of the user's would fetch something", () => {
+  const offers = (/** @type {any} */ facts) => hasOffer(view({ plan: plan({ items: [item({ key: "k", ...facts })] }) }));
+  assert.equal(offers({ state: "confirm", candidates: [candidate({ consent: "file" })] }), true);
+  assert.equal(offers({ state: "choose", candidates: [candidate({ consent: "refused" }), candidate({})] }), true);
+  assert.equal(offers({ state: "choose", candidates: [candidate({ transfer: false })] }), false);
+  assert.equal(offers({ state: "locked", candidates: [candidate({})] }), false);
+  assert.equal(offers({}), false);
 });
 
 test("states that cannot be fetched are not, whatever was chosen", () => {

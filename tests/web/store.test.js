@@ -124,7 +124,16 @@ test("a fetched plan is spent until another comes, and the answer is remembered"
   );
   assert.equal(spent.views.w.spent, true);
   assert.equal(spent.status?.fetch_certain, false);
-  assert.equal(reduce(spent, { type: "plan", key: "w", plan: plan({}) }).views.w.spent, false);
+  assert.equal(reduce(spent, { type: "plan", key: "w", plan: plan({}) }), spent, "an answer that came too late");
+  assert.equal(reduce(spent, { type: "plan", key: "w", plan: plan({ id: "p2" }) }).views.w.spent, false);
+});
+
+test("a plan's stages only go forward, whatever order its answers come in", () => {
+  const at = (/** @type {any} */ stage, id = "p1") => /** @type {Event} */ ({ type: "plan", key: "w", plan: plan({ stage, id }) });
+  const known = reduce({ ...EMPTY }, at("known"));
+  assert.equal(reduce(known, at("local")), known);
+  assert.equal(reduce(known, at("done")).views.w.planning, false);
+  assert.equal(reduce(known, at("local", "p2")).views.w.plan?.id, "p2");
 });
 
 test("transfers stand in the queue's order, then the newest end first", () => {

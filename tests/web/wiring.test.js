@@ -3,7 +3,7 @@ import test from "node:test";
 import { Api } from "../../web/api.js";
 import { Store } from "../../web/store.js";
 import { Wiring } from "../../web/wiring.js";
-import { SETTINGS, STATUS, TRANSFERS, plan } from "./fixtures.js";
+import { SCENES, SETTINGS, STATUS, TRANSFERS, plan } from "./fixtures.js";
 
 const WORKFLOW = { workflow: { nodes: [] }, name: "a.json" };
 const INSPECTION = { format: "ui", references: [], unknown_nodes: [], missing: 0 };
@@ -159,6 +159,36 @@ test("a token is set, then tested; it stays nowhere in the state", async () => {
   desk.answers["POST tokens/civitai/test"] = [403, "login-required"];
   await desk.wiring.testToken("civitai");
   assert.equal(desk.store.state.tokens.civitai.state, "bad");
+});
+
+test("a token that works makes locked files be asked about again", async () => {
+  const locked = { ...plan({ id: "p1" }), items: SCENES.locked.state.views.w1.plan?.items ?? [] };
+  const desk = new Desk({
+    "POST inspections": INSPECTION, "POST plans": locked, "PUT tokens/civitai": { has_token: true, where: "file" },
+    "POST tokens/civitai/test": { account: "me" },
+  });
+  await desk.wiring.look("w", WORKFLOW);
+  await desk.wiring.find("w");
+  desk.answers["POST plans"] = plan({ id: "p2" });
+  await desk.wiring.setToken("civitai", "s");
+  assert.equal(desk.view.plan?.id, "p2");
+});
+
+test("a page that was cut off reads the plan that grew meanwhile", async () => {
+  const desk = new Desk({ "POST inspections": INSPECTION, "POST plans": plan({ id: "p1", stage: "known" }), "GET plans/p1": plan({ id: "p1" }) });
+  await desk.wiring.look("w", WORKFLOW);
+  await desk.wiring.find("w");
+  await desk.wiring.start();
+  assert.equal(desk.view.planning, false);
+});
+
+test("all that failed is tried again at once, and only that", async () => {
+  const desk = new Desk({ "PATCH transfers/all": {}, "GET transfers": { transfers: [], speed: 0 } });
+  await desk.wiring.changeTransfer("all", "retry");
+  await desk.wiring.changeTransfer("all", "resume");
+  assert.deepEqual(desk.calls.filter(([call]) => call.startsWith("PATCH")).map(([, body]) => body), [
+    { state: "queued", of: ["failed"] }, { state: "queued" },
+  ]);
 });
 
 test("wishes of a panel are carried out until it is unwired", async () => {

@@ -8,6 +8,7 @@ import { css, html, nothing } from "../vendor/lit.js";
 import { t } from "../words.js";
 import { WmElement, define, fileName } from "./base.js";
 import { icon } from "./icons.js";
+import { pageText } from "./links.js";
 
 const STEPS = /** @type {Record<string, number>} */ ({ ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 });
 
@@ -112,12 +113,6 @@ export class WmChoices extends WmElement {
         padding: 6px 10px;
       }
 
-      .link a {
-        align-items: center;
-        display: inline-flex;
-        gap: 6px;
-      }
-
       .mark {
         background: var(--wm-accent);
         border-radius: 999px;
@@ -165,7 +160,7 @@ export class WmChoices extends WmElement {
           )}</dl>
           ${candidate.transfer ? nothing : unavailable(candidate)}
         </div>
-        ${page ? pageLink(candidate, page) : nothing}
+        ${page ? html`<div class="link">${pageText(page, candidate.hub_title)}</div>` : nothing}
       </div>`;
   }
 
@@ -237,15 +232,6 @@ function factsOf(candidate) {
 function unavailable(candidate) {
   const why = wordFor("access", candidate.access) || candidate.reason || t("choices.unavailable");
   return html`<div class="wm-small wm-warn wm-row" style="grid-column: 1 / -1">${icon("lock")}<span class="wm-grow">${why}</span></div>`;
-}
-
-/**
- * @param {Candidate} candidate
- * @param {string} page
- */
-function pageLink(candidate, page) {
-  return html`<div class="link"><a href=${page} target="_blank" rel="noopener noreferrer">
-    ${t("item.open-page-at", { hub: candidate.hub_title || new URL(page).host })}${icon("external")}</a></div>`;
 }
 
 /** @param {globalThis.Event} event */

@@ -1,16 +1,18 @@
 // One file that the workflow needs: <wm-item .item .choice .transfer .status .notes .base>.
 // Wishes: `wm-locate` { key, id, input }, `wm-agree` { key, agreed }, `wm-choose` { key, candidate },
-// `wm-root` { key, root }, `wm-relink` { keys }, `wm-pin` { key, candidate }, and those of <wm-tokens>.
+// `wm-root` { key, root }, `wm-relink` { keys }, and those of <wm-tokens>.
 
 /** @import { Candidate, Choice, Item, Status, TokenNote, Transfer } from "../types.js" */
 /** @import { Icon } from "./icons.js" */
 
-import { formatSize, percentOf, webLink, wordFor } from "../format.js";
+import { formatSize, percentOf, wordFor } from "../format.js";
 import { candidateOf, consentKind, isTaken, rootsFor } from "../selection.js";
 import { css, html, live, nothing } from "../vendor/lit.js";
 import { t } from "../words.js";
 import { WmElement, define, fileName } from "./base.js";
 import { icon } from "./icons.js";
+import { pageButton, pageIcon } from "./links.js";
+import { bar, progressText } from "./progress.js";
 import { titleOf } from "./wm-choices.js";
 import "./wm-consent.js";
 import "./wm-tokens.js";
@@ -81,24 +83,6 @@ export class WmItem extends WmElement {
         flex: 1;
       }
 
-      .page {
-        border-radius: 4px;
-        color: var(--wm-muted);
-        flex: none;
-        margin: -2px -4px -2px 0;
-        padding: 4px;
-      }
-
-      .page:hover {
-        background: var(--wm-hover);
-        color: var(--wm-fg);
-      }
-
-      .page .wm-icon {
-        height: 14px;
-        width: 14px;
-      }
-
       .first .size {
         flex: none;
         font-variant-numeric: tabular-nums;
@@ -157,11 +141,6 @@ export class WmItem extends WmElement {
         min-height: 26px;
       }
 
-      a.wm-button {
-        color: inherit;
-        text-decoration: none;
-      }
-
       .reason::first-letter {
         text-transform: uppercase;
       }
@@ -209,10 +188,10 @@ export class WmItem extends WmElement {
         <div class="first">
           ${fileName(item.name)}
           <span class="size wm-small wm-muted">${candidate?.size ? formatSize(candidate.size) : nothing}</span>
-          ${item.state === "locked" ? nothing : pageIcon(candidate, item)}
+          ${item.state === "locked" ? nothing : pageIcon(candidate?.page, item.name, candidate?.hub_title)}
         </div>
         <div class="facts">${this.#folder(item, candidate)}${this.#nodes(item)}</div>
-        ${this.transfer ? this.#progress(this.transfer) : this.#below(item, candidate)}
+        ${this.transfer ? underwayPart(this.transfer) : this.#below(item, candidate)}
       </div>
       ${this.unfolded && !this.transfer ? this.#unfold(item, candidate, this.unfolded) : nothing}
     </div>`;
@@ -260,20 +239,6 @@ export class WmItem extends WmElement {
     })}${rest > 0 ? html`<span>${t("item.more-nodes", { count: rest })}</span>` : nothing}`;
   }
 
-  /** @param {Transfer} transfer */
-  #progress(transfer) {
-    const percent = percentOf(transfer.done, transfer.size);
-    const text =
-      percent === null
-        ? t("transfers.done-of-unknown", { done: formatSize(transfer.done) })
-        : t("item.progress", { percent, size: formatSize(transfer.size) });
-    return html`<div class="wm-bar ${percent === null ? "unknown" : ""}" role="progressbar"
-        aria-label=${transfer.name} aria-valuemin="0" aria-valuemax="100"
-        aria-valuenow=${percent ?? nothing} aria-valuetext=${text}>
-        <div style="width: ${percent ?? 30}%"></div></div>
-      <div class="facts"><span>${wordFor("transfer", transfer.state)}</span><span>${text}</span></div>`;
-  }
-
   /**
    * @param {Item} item
    * @param {Candidate | null} candidate
@@ -305,6 +270,9 @@ export class WmItem extends WmElement {
 
   /** @param {Item} item */
   #chip(item) {
+    if (item.state === "choose" && this.choice?.candidate !== undefined) {
+      return html`<span class="wm-chip wm-info">${t("state.chosen")}</span>`;
+    }
     const [look] = LOOKS[item.state] ?? LOOKS.missing;
     return html`<span class="wm-chip ${look}">${wordFor("state", item.state)}</span>`;
   }
@@ -350,7 +318,7 @@ export class WmItem extends WmElement {
       this.#chooseButton(item),
       this.#tokenButton(item),
       this.#relinkButton(item),
-      item.state === "locked" ? pageButton(lockedOne(item)) : nothing,
+      item.state === "locked" ? pageButton(lockedOne(item)?.page, lockedOne(item)?.hub_title) : nothing,
     ].filter((button) => button !== nothing);
     return buttons.length ? html`<div class="actions">${buttons}</div>` : nothing;
   }
@@ -433,25 +401,13 @@ function lockedText(item, status) {
   }
 }
 
-/** @param {Candidate | null} candidate */
-function pageButton(candidate) {
-  const page = webLink(candidate?.page);
-  if (!page) return nothing;
-  const hub = candidate?.hub_title || new URL(page).host;
-  return html`<a class="wm-button" href=${page} target="_blank" rel="noopener noreferrer">
-    ${t("item.open-page-at", { hub })}${icon("external")}</a>`;
-}
-
-/**
- * @param {Candidate | null} candidate
- * @param {Item} item
- */
-function pageIcon(candidate, item) {
-  const page = webLink(candidate?.page);
-  if (!page) return nothing;
-  const label = t("item.open-page-of", { name: item.name, hub: candidate?.hub_title || new URL(page).host });
-  return html`<a class="page" href=${page} target="_blank" rel="noopener noreferrer" aria-label=${label}
-    title=${label}>${icon("external")}</a>`;
+/** @param {Transfer} transfer */
+function underwayPart(transfer) {
+  const { done, size, state, name } = transfer;
+  const percent = percentOf(done, size);
+  const text = percent === null ? progressText(transfer) : t("item.progress", { percent, size: formatSize(size) });
+  return html`${bar(percent, name, text)}
+    <div class="facts"><span>${wordFor("transfer", state)}</span><span>${text}</span></div>`;
 }
 
 define("wm-item", WmItem);

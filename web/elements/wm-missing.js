@@ -6,7 +6,7 @@
 /** @import { Icon } from "./icons.js" */
 
 import { formatSize, formatTotal } from "../format.js";
-import { candidateOf, faultsOf, fetchBody, fits, groupItems, itemsOf, mustAsk, neededOn, takenItems, underway } from "../selection.js";
+import { candidateOf, faultsOf, fetchBody, fits, groupItems, hasOffer, itemsOf, mustAsk, neededOn, takenItems, underway } from "../selection.js";
 import { css, html, nothing, repeat } from "../vendor/lit.js";
 import { t } from "../words.js";
 import { WmElement, define, keepKeys, note } from "./base.js";
@@ -204,12 +204,14 @@ export class WmMissing extends WmElement {
    */
   #footer(view, items) {
     const relinks = items.filter((item) => item.state === "present" && item.relink !== null).map((item) => item.key);
+    const parts = view.plan ? this.#fetchPart(view) : this.#findPart(view, items);
+    if (relinks.length < 2 && parts === nothing) return nothing;
     return html`<footer>
       ${relinks.length > 1
         ? html`<button class="wm-button" @click=${() => this.emit("wm-relink", { keys: relinks })}>
             ${icon("link")}${t("missing.relink-all", { count: relinks.length })}</button>`
         : nothing}
-      ${view.plan ? this.#fetchPart(view) : this.#findPart(view, items)}
+      ${parts}
     </footer>`;
   }
 
@@ -225,6 +227,7 @@ export class WmMissing extends WmElement {
 
   /** @param {View} view */
   #fetchPart(view) {
+    if (!hasOffer(view)) return nothing;
     const taken = takenItems(view, this.transfers);
     if (this.asking && taken.length) return html`<wm-consent></wm-consent>`;
     const size = formatTotal(taken.map(({ candidate }) => candidate.size));

@@ -1,10 +1,10 @@
 // The whole panel: <wm-panel .state tab="missing">. What it is told comes from a Store; the wishes of all that is
-// in it come up through it. Its own: `wm-rescan`, `wm-pin` { keys }, `wm-tab` { tab }, `wm-dismiss`.
+// in it come up through it. Its own: `wm-rescan`, `wm-tab` { tab }, `wm-dismiss`.
 
 /** @import { Drive, State, Transfer, View } from "../types.js" */
 
 import { formatSize } from "../format.js";
-import { candidateOf, groupItems, itemsOf } from "../selection.js";
+import { groupItems, itemsOf } from "../selection.js";
 import { EMPTY, currentView, sortedTransfers } from "../store.js";
 import { isDark } from "../theme.js";
 import { css, html, nothing } from "../vendor/lit.js";
@@ -168,7 +168,6 @@ export class WmPanel extends WmElement {
       <header>
         <div class="bar">
           <h2>${t("panel.title")}</h2>
-          ${this.tab === "missing" ? this.#pin(view) : nothing}
           <button class="wm-button quiet icon" aria-label=${t("panel.rescan")} title=${t("panel.rescan")}
             @click=${() => this.emit("wm-rescan")}>${icon("refresh")}</button>
         </div>
@@ -178,14 +177,6 @@ export class WmPanel extends WmElement {
         </div>
       </header>
       <div role="tabpanel" id="panel" aria-labelledby="tab-${this.tab}">${this.#page(view, transfers)}</div>`;
-  }
-
-  /** @param {View | null} view */
-  #pin(view) {
-    const keys = (view?.plan?.items ?? []).filter((item) => candidateOf(item, view?.choices[item.key])).map(({ key }) => key);
-    if (!keys.length) return nothing;
-    return html`<button class="wm-button quiet icon" aria-label=${t("panel.pin")} title=${t("panel.pin")}
-      @click=${() => this.emit("wm-pin", { keys })}>${icon("pin")}</button>`;
   }
 
   /**

@@ -11,6 +11,7 @@ import { css, html, nothing } from "../vendor/lit.js";
 import { t } from "../words.js";
 import { WmElement, define, keepKeys, note } from "./base.js";
 import { icon } from "./icons.js";
+import { webText } from "./links.js";
 
 /** Where hubs give tokens out. */
 const PAGES = /** @type {Record<string, string>} */ ({
@@ -77,7 +78,7 @@ export class WmTokens extends WmElement {
       </div>
       ${fixed ? html`<p class="wm-small wm-muted">${t("tokens.environment")}</p>` : this.#form(hub)}
       <div class="wm-row">
-        ${hub.has_token ? this.#buttons(hub, fixed) : getLink(hub)}
+        ${hub.has_token ? this.#buttons(hub, fixed) : webText(PAGES[hub.name], t("tokens.get", { hub: hub.title }))}
       </div>
       <div role="status">${this.#note(hub)}</div>
     </div>`;
@@ -135,14 +136,6 @@ function setChip(hub) {
   if (!hub.has_token) return html`<span class="wm-chip wm-muted">${t("tokens.not-set")}</span>`;
   const where = wordFor("where", hub.token_where);
   return html`<span class="wm-chip wm-good">${icon("check")}${where ? t("tokens.set-where", { where }) : t("tokens.set")}</span>`;
-}
-
-/** @param {Hub} hub */
-function getLink(hub) {
-  const page = PAGES[hub.name];
-  if (!page) return nothing;
-  return html`<a class="wm-small wm-row" href=${page} target="_blank" rel="noopener noreferrer">
-    ${t("tokens.get", { hub: hub.title })}${icon("external")}</a>`;
 }
 
 define("wm-tokens", WmTokens);

@@ -4,11 +4,13 @@
 /** @import { Transfer, TransferState } from "../types.js" */
 /** @import { Icon } from "./icons.js" */
 
-import { formatDate, formatSize, formatSpeed, formatWait, percentOf, webLink, wordFor } from "../format.js";
+import { formatSize, formatSpeed, formatWait, percentOf } from "../format.js";
 import { css, html, nothing, repeat } from "../vendor/lit.js";
 import { t } from "../words.js";
 import { WmElement, define, fileName, note } from "./base.js";
 import { icon } from "./icons.js";
+import { pageIcon } from "./links.js";
+import { bar, factsOf, lookOf, progressText } from "./progress.js";
 
 /** @typedef {"pause" | "resume" | "cancel" | "retry" | "forget"} Action */
 
@@ -24,17 +26,6 @@ const ACTIONS = {
   cancelled: ["retry", "forget"],
   verified: ["forget"],
   skipped: ["forget"],
-};
-
-/** @type {Record<TransferState, [look: string, sign: Icon]>} */
-const LOOKS = {
-  queued: ["wm-muted", "down"],
-  running: ["wm-info", "download"],
-  paused: ["wm-warn", "pause"],
-  verified: ["wm-good", "check"],
-  failed: ["wm-bad", "warn"],
-  cancelled: ["wm-muted", "close"],
-  skipped: ["wm-muted", "here"],
 };
 
 export class WmTransfers extends WmElement {
@@ -67,7 +58,11 @@ export class WmTransfers extends WmElement {
       .top .wm-button {
         font-size: 12px;
         gap: 4px;
-        padding: 4px 8px;
+        padding: 4px 7px;
+      }
+
+      .top .wm-row {
+        gap: 4px;
       }
 
       .top .wm-button .wm-icon {
@@ -164,9 +159,14 @@ export class WmTransfers extends WmElement {
       }
 
       .acts {
+        align-items: center;
         align-self: start;
         display: flex;
         margin-top: -4px;
+      }
+
+      .acts .wm-link-icon {
+        margin: 0 4px;
       }
 
       .empty {
@@ -215,7 +215,7 @@ export class WmTransfers extends WmElement {
       ${this.sure ? this.#cancelQuestion() : html`<div class="wm-row">
         ${has("queued", "running") ? html`<button class="wm-button" @click=${all("pause")}>${icon("pause")}${t("transfers.pause-all")}</button>` : nothing}
         ${has("paused") ? html`<button class="wm-button" @click=${all("resume")}>${icon("play")}${t("transfers.resume-all")}</button>` : nothing}
-        ${has("failed") ? html`<button class="wm-button" @click=${this.#retryAll}>${icon("refresh")}${t("transfers.retry-all")}</button>` : nothing}
+        ${has("failed") ? html`<button class="wm-button" @click=${all("retry")}>${icon("refresh")}${t("transfers.retry-all")}</button>` : nothing}
         ${this.active.length ? html`<button class="wm-button quiet" id="cancel-all" @click=${() => this.#ask()}>${t("transfers.cancel-all")}</button>` : nothing}
       </div>`}
     </div>`;
@@ -266,12 +266,6 @@ export class WmTransfers extends WmElement {
     void this.focusOn("#sure");
   }
 
-  #retryAll() {
-    for (const one of this.ended.filter(({ state }) => state === "failed")) {
-      this.emit("wm-transfer", { id: one.id, action: "retry" });
-    }
-  }
-
   #activeList() {
     return html`<section aria-labelledby="active">
       <h3 id="active">${t("transfers.active")} · ${this.active.length}</h3>
@@ -301,7 +295,7 @@ export class WmTransfers extends WmElement {
    * @param {number | null} at its place among the active ones
    */
   #row(one, at) {
-    const [look, sign] = LOOKS[one.state] ?? LOOKS.queued;
+    const [look, sign] = lookOf(one);
     const last = at === this.active.length - 1;
     const mark = this.dragged === null ? "" : this.gap === one.id ? "before" : last && this.gap === null ? "after" : "";
     return html`<li class="${this.dragged === one.id ? "dragged" : ""} ${mark}" data-id=${one.id}>
@@ -312,7 +306,7 @@ export class WmTransfers extends WmElement {
         <div class="facts">${factsOf(one).map((fact) => html`<span class=${fact.look ?? ""}>${fact.text}</span>`)}</div>
         ${one.error ? note("wm-bad", "warn", one.error.message, one.error.hint) : nothing}
       </div>
-      <div class="acts">${(ACTIONS[one.state] ?? []).map((action) => this.#button(one, action))}${pageLink(one)}</div>
+      <div class="acts">${(ACTIONS[one.state] ?? []).map((action) => this.#button(one, action))}${pageIcon(one.page, one.name)}</div>
     </li>`;
   }
 
@@ -398,68 +392,6 @@ export class WmTransfers extends WmElement {
     const to = gap === null ? rest.length : rest.findIndex((one) => one.id === gap);
     if (this.active[to]?.id !== dragged) this.#move(dragged, gap, to);
   }
-}
-
-/**
- * @param {number | null} percent null where the whole is not known
- * @param {string} label
- * @param {string} text
- */
-function bar(percent, label, text) {
-  return html`<div class="wm-bar ${percent === null ? "unknown" : ""}" role="progressbar" aria-label=${label}
-    aria-valuemin="0" aria-valuemax="100" aria-valuenow=${percent ?? nothing} aria-valuetext=${text}>
-    <div style="width: ${percent ?? 30}%"></div></div>`;
-}
-
-/** @param {Transfer} one */
-function progressText(one) {
-  return one.size === null
-    ? t("transfers.done-of-unknown", { done: formatSize(one.done) })
-    : t("transfers.of", { done: formatSize(one.done), size: formatSize(one.size) });
-}
-
-/**
- * What stands under a transfer's name.
- *
- * @param {Transfer} one
- * @returns {{ text: string, look?: string }[]}
- */
-function factsOf(one) {
-  const [look] = LOOKS[one.state] ?? LOOKS.queued;
-  const state = { text: wordFor("transfer", one.state), look };
-  const folder = { text: one.folder };
-  switch (one.state) {
-    case "running":
-      return [state, { text: progressText(one) }, ...speedFacts(one), ...(one.note ? [{ text: one.note }] : [])];
-    case "queued":
-    case "paused":
-      return [state, folder, { text: progressText(one) }, ...(one.note ? [{ text: one.note }] : [])];
-    case "verified":
-      return [
-        state,
-        { text: wordFor("verification", one.verification) },
-        folder,
-        { text: formatSize(one.size) },
-        { text: formatDate(one.changed) },
-      ].filter(({ text }) => text);
-    default:
-      return [state, folder, ...(one.note ? [{ text: one.note }] : [])];
-  }
-}
-
-/** @param {Transfer} one */
-function speedFacts(one) {
-  const left = one.eta === null ? [] : [{ text: t("transfers.left", { eta: formatWait(one.eta) }) }];
-  return one.speed > 0 ? [{ text: formatSpeed(one.speed) }, ...left] : left;
-}
-
-/** @param {Transfer} one */
-function pageLink(one) {
-  const page = webLink(one.page);
-  if (!page) return nothing;
-  const label = t("transfers.act", { action: t("item.open-page"), name: one.name });
-  return html`<a class="wm-button quiet icon" style="color: inherit" href=${page} target="_blank"
-    rel="noopener noreferrer" aria-label=${label} title=${t("item.open-page")}>${icon("external")}</a>`;
 }
 
 define("wm-transfers", WmTransfers);
