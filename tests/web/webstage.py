@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -80,6 +81,11 @@ class HostPage:
     def fetch(self) -> Locator:
         """The button that fetches what is taken."""
         return self.panel.locator("#fetch")
+
+    @property
+    def fetches(self) -> Locator:
+        """The same, only when there is something to fetch."""
+        return self.panel.get_by_role("button", name=re.compile(r"^Fetch \d"), disabled=False)
 
     def item(self, name: str) -> Locator:
         """The row of a file."""
