@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -12,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from chromiumkit import ARGUMENTS, find_chromium
 from fakehub.server import FakeHub
 
 if TYPE_CHECKING:
@@ -19,11 +18,6 @@ if TYPE_CHECKING:
     from webstage import Stage, Stages
 
 ROOT = Path(__file__).resolve().parents[2]
-NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
-ARGUMENTS = (
-    *("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"),
-    *("--disable-background-networking", "--disable-component-update"),
-)
 
 
 class Files(SimpleHTTPRequestHandler):
@@ -51,7 +45,7 @@ def site() -> Iterator[str]:
 def chromium() -> Iterator[Browser]:
     """A Chromium of this machine, `CHROMIUM` or on the path; without one the test is skipped."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+    path = find_chromium()
     if path is None:
         pytest.skip("no Chromium: install one, or name it in CHROMIUM")
     with playwright.sync_playwright() as running:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from aiohttp import WSMsgType, web
+from aiohttp.typedefs import Handler
 
 ROOT: Final = Path(__file__).resolve().parents[3]
 PAGE: Final = Path(__file__).parent / "page"
@@ -52,6 +53,7 @@ class HostServer:
         self.models = models
         self.prompts: list[dict[str, Any]] = []
         self.delays: list[float] = []
+        self.answers: list[tuple[str, str, int]] = []  # (method, path, status) of our routes, as they came
         self._mount = mount
         self._port = port
         self._ticks = ticks
@@ -93,11 +95,19 @@ class HostServer:
         resources = self._runner.app.router.routes()
         return [(route.method, route.resource.canonical) for route in resources if route.resource]
 
+    @web.middleware
+    async def _note(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        answer = await handler(request)
+        resource = request.match_info.route.resource
+        if resource is not None and "/comfywatchman/v1/" in resource.canonical:
+            self.answers.append((request.method, request.path, answer.status))
+        return answer
+
     def _run(self, work: Any) -> Future[Any]:
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     async def _start(self) -> None:
-        app = web.Application(client_max_size=100 << 20)
+        app = web.Application(client_max_size=100 << 20, middlewares=[self._note])
         own = web.RouteTableDef()
         self._mount(own, self.send)
         app.add_routes(own)
