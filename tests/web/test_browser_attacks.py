@@ -3,6 +3,8 @@
 Each attack has its control: with the guard's step left out, or with the text put in as markup, it succeeds.
 """
 
+# ruff: noqa: E501 - scripts and markup are easier to read unbroken
+
 from __future__ import annotations
 
 import json
@@ -348,7 +350,9 @@ def test_token_is_never_readable(stage: Stage) -> None:
     field = page.panel.get_by_label("New token for Hugging Face")
     field.fill(CANARY)
     page.panel.get_by_role("group", name="Hugging Face").get_by_role("button", name="Save").click()
-    expect(page.panel.get_by_role("group", name="Hugging Face").get_by_role("button", name="Test")).to_be_visible()
+    expect(
+        page.panel.get_by_role("group", name="Hugging Face").get_by_role("button", name="Test")
+    ).to_be_visible()
     page.page.reload()
     page.page.wait_for_selector("body[data-ready=yes]")
     page.show()

@@ -25,9 +25,7 @@ THREE = (
 
 def stock(stage: Stage) -> None:
     """The three files of `template`, on both hubs."""
-    stage.hub.add_repo(
-        REPO, {"checkpoints/lighthouse.safetensors": CHECKPOINT, "vae/lamp.safetensors": VAE}
-    )
+    stage.hub.add_repo(REPO, {"checkpoints/lighthouse.safetensors": CHECKPOINT, "vae/lamp.safetensors": VAE})
     stage.hub.add_repo("Comfy-Org/ink", {"ink_wash.safetensors": LORA})
 
 
@@ -121,14 +119,18 @@ def test_subgraph(stage: Stage) -> None:
     page = stage.open()
     inner = promoted("LoraLoader", "lora_name", "fog.safetensors", slot="lora")
     air = f"https://civitai.com/api/download/models/{model.versions[0].id}"
-    inner["nodes"][0]["properties"]["models"] = [{"name": "fog.safetensors", "url": air, "directory": "loras"}]
+    inner["nodes"][0]["properties"]["models"] = [
+        {"name": "fog.safetensors", "url": air, "directory": "loras"}
+    ]
     host = node("sub-1", "fog.safetensors", id=7)
 
     page.drop(graph(host, definitions=[inner]))
 
     page.show()
     expect(page.badge).to_have_text("1")
-    expect(page.item("fog.safetensors").get_by_role("button", name=re.compile("LoraLoader #7:3"))).to_be_visible()
+    expect(
+        page.item("fog.safetensors").get_by_role("button", name=re.compile("LoraLoader #7:3"))
+    ).to_be_visible()
     page.fetch.click()
     page.answer_first()
     expect(page.badge).to_be_hidden()
@@ -200,7 +202,9 @@ def test_hub_down(stage: Stage) -> None:
     page.drop(workflow)
 
     page.show()
-    expect(page.panel.get_by_text(re.compile("CivitAI .*does not answer|CivitAI.*503|CivitAI")).first).to_be_visible()
+    expect(
+        page.panel.get_by_text(re.compile("CivitAI .*does not answer|CivitAI.*503|CivitAI")).first
+    ).to_be_visible()
     page.panel.get_by_role("button", name="Fetch 3 models").click()
     page.answer_first()
     expect(page.badge).to_have_text("1")
@@ -258,7 +262,7 @@ def test_click_on_a_node(stage: Stage) -> None:
 
 
 def test_pin(stage: Stage) -> None:
-    """Found sources are written into the nodes on demand, what others wrote there stays, and it can be undone."""
+    """Found sources are written into the nodes on demand, and it can be undone."""
     stage.hub.add_model("Ink Wash", {"ink.safetensors": LORA})
     page = stage.open()
     page.drop(graph(node("LoraLoader", "ink.safetensors", 1, 1)))

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from playwright.sync_api import expect
-from webstage import LORA, Stage
+from webstage import Stage
 from webworkflows import graph, node
 
+from comfywatchman.demo import models
+
 URL = "https://huggingface.co/Comfy-Org/big/resolve/main/big.safetensors"
-BIG = LORA + bytes(0)
 
 
 def drop_slow(stage: Stage) -> dict[str, object]:
     """A workflow with one model of a few MiB."""
-    from comfywatchman.demo import models
-
     stage.hub.add_repo("Comfy-Org/big", {"big.safetensors": models.vae("big", channels=512)})
     stage.hub.delivery.rate = 2 << 20
     return graph(node("VAELoader", "big.safetensors", url=URL, folder="vae"))

@@ -137,8 +137,8 @@ def rig(running: tuple[ComfyUI, FakeHub], chromium: Browser) -> Iterator[Rig]:
 
     page.on("pageerror", note)
     page.goto(comfyui.url)
-    ready = """() => window.app?.extensionManager?.sidebarTab?.sidebarTabs?.some((one) => one.id === "comfywatchman")
-      && window.app.extensionManager.workflow.activeWorkflow"""
+    ready = """() => window.app?.extensionManager?.sidebarTab?.sidebarTabs
+      ?.some((one) => one.id === "comfywatchman") && window.app.extensionManager.workflow.activeWorkflow"""
     page.wait_for_function(ready, timeout=90_000)
     yield Rig(comfyui, hub, page, errors)
     context.close()
@@ -256,7 +256,9 @@ def test_page_pin_and_menu(rig: Rig) -> None:
 
     assert {"Find this model", "Pin source into workflow", "Copy trigger words"} <= set(entries)
     rig.command("Comfywatchman.PinSources")
-    models = "() => (window.app.graph.getNodeById(1).properties.models ?? []).map((one) => one.directory).join()"
+    models = (
+        "() => (window.app.graph.getNodeById(1).properties.models ?? []).map((one) => one.directory).join()"
+    )
     rig.page.wait_for_function(f"() => ({models})() === 'loras'")
     assert rig.errors == []
 
@@ -275,7 +277,9 @@ def test_page_prompt_file(rig: Rig) -> None:
 def test_page_settings(rig: Rig) -> None:
     """Our rows stand in ComfyUI's settings, tokens without their values."""
     rig.command("Comfy.ShowSettingsDialog")
-    rig.page.get_by_text("comfywatchman", exact=True).or_(rig.page.get_by_text("Comfywatchman", exact=True)).first.click()
+    rig.page.get_by_text("comfywatchman", exact=True).or_(
+        rig.page.get_by_text("Comfywatchman", exact=True)
+    ).first.click()
     tokens = rig.page.locator("wm-tokens")
     tokens.wait_for()
     field = tokens.locator("input[type=password]").first

@@ -5,7 +5,7 @@
     page.drop(graph(node("VAELoader", "lamp.safetensors")))
     page.panel.get_by_role("button", name="Fetch 1 model").click()
 
-`HostPage` wraps a Playwright page with what a person does; its locators reach into our elements' shadow roots.
+`HostPage` wraps a Playwright page with what a person does; its locators reach into our shadow roots.
 """
 
 from __future__ import annotations
@@ -35,7 +35,15 @@ CHECKPOINT: Final = models.checkpoint("lighthouse")
 VAE: Final = models.vae("lamp")
 LORA: Final = models.lora("ink", trigger="ink wash")
 FOG: Final = models.lora("fog", trigger="fog bank")
-FOLDERS: Final = ("checkpoints", "loras", "vae", "controlnet", "upscale_models", "text_encoders", "diffusion_models")
+FOLDERS: Final = (
+    "checkpoints",
+    "loras",
+    "vae",
+    "controlnet",
+    "upscale_models",
+    "text_encoders",
+    "diffusion_models",
+)
 LIMIT: Final = 8_000  # milliseconds that a page may take, on a machine where others work
 
 expect.set_options(timeout=LIMIT)
@@ -148,7 +156,9 @@ class Stage:
 
     def open(self, *, theme: str = "dark", width: int = 1280, height: int = 800) -> HostPage:
         """A new page, in a profile of its own."""
-        context = self.browser.new_context(viewport={"width": width, "height": height}, color_scheme="dark" if theme == "dark" else "light")
+        context = self.browser.new_context(
+            viewport={"width": width, "height": height}, color_scheme="dark" if theme == "dark" else "light"
+        )
         self.contexts.append(context)
         return self.open_in(context, theme=theme)
 

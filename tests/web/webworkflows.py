@@ -1,7 +1,7 @@
 """Workflows for the page, as ComfyUI saves them, and files that hold them.
 
-    workflow = graph(node("VAELoader", "lamp.safetensors", url=…), node("LoraLoader", "ink.safetensors", 1, 1))
-    png_with(workflow)
+workflow = graph(node("VAELoader", "lamp.safetensors", url=…), node("LoraLoader", "ink.safetensors", 1, 1))
+png_with(workflow)
 """
 
 from __future__ import annotations

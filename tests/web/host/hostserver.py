@@ -156,7 +156,9 @@ class HostServer:
 
     async def _extensions(self, _: web.Request) -> web.Response:
         scripts = sorted((ROOT / "web").rglob("*.js"))
-        return web.json_response([f"{EXTENSION}/{path.relative_to(ROOT / 'web').as_posix()}" for path in scripts])
+        return web.json_response(
+            [f"{EXTENSION}/{path.relative_to(ROOT / 'web').as_posix()}" for path in scripts]
+        )
 
     async def _object_info(self, _: web.Request) -> web.Response:
         return web.json_response({kind: {"input": {"required": self._inputs(kind)}} for kind in _NODES})
@@ -167,7 +169,10 @@ class HostServer:
     async def _prompt(self, request: web.Request) -> web.Response:
         prompt = (await request.json())["prompt"]
         if errors := dict(self._refusals(prompt)):
-            error = {"type": "prompt_outputs_failed_validation", "message": "Prompt outputs failed validation"}
+            error = {
+                "type": "prompt_outputs_failed_validation",
+                "message": "Prompt outputs failed validation",
+            }
             return web.json_response({"error": error, "node_errors": errors}, status=400)
         self.prompts.append(prompt)
         number = f"{len(self.prompts):032x}"
@@ -177,7 +182,9 @@ class HostServer:
 
     def _refusals(self, prompt: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
         for node_id, node in prompt.items():
-            for name, spec in self._inputs(node["class_type"]).items() if node["class_type"] in _NODES else ():
+            for name, spec in (
+                self._inputs(node["class_type"]).items() if node["class_type"] in _NODES else ()
+            ):
                 value = node["inputs"].get(name)
                 if isinstance(spec[0], list) and isinstance(value, str) and value not in spec[0]:
                     fault = {"type": "value_not_in_list", "details": f"{name}: '{value}' not in list"}
