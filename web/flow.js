@@ -19,6 +19,9 @@ import { t } from "./words.js";
  * @import { Wiring } from "./wiring.js"
  */
 
+/** The user's setting: whether a page says so when an opened workflow lacks models. */
+export const NOTICES = "Comfywatchman.Panel.Notices";
+
 const UNDERWAY = new Set(["queued", "running", "paused"]);
 const HERE = new Set(["verified", "skipped"]);
 const MEMORY = "comfywatchman.flow";
@@ -432,7 +435,7 @@ export class Flow {
 
   /** @param {number} count */
   #tellMissing(count) {
-    if (this.#front.isPanelOpen) return;
+    if (this.#front.isPanelOpen || this.#front.setting(NOTICES) === false) return;
     this.#tellWithWay({ severity: "info", summary: t("host.missing", { count }), detail: t("host.missing.detail") });
   }
 

@@ -2,6 +2,7 @@
 // settings in a plain file that every pack can read. Only what this page does by itself is kept there.
 
 import { offerBridge, withdrawBridge } from "./bridge.js";
+import { NOTICES } from "./flow.js";
 import { t } from "./words.js";
 
 /**
@@ -13,10 +14,9 @@ import { t } from "./words.js";
  */
 
 export const BRIDGE = "Comfywatchman.Panel.Bridge";
-export const NOTICES = "Comfywatchman.Panel.Notices";
 
 /** The settings that the dialog shows; the panel has them all. */
-const SHOWN = "fetch_certain precision targets bandwidth transfers_at_once nsfw";
+const SHOWN = "precision bandwidth transfers_at_once nsfw";
 
 /** @param {Parts} parts */
 export function makeSettings(parts) {
@@ -32,6 +32,14 @@ export function makeSettings(parts) {
         element.hubs = status?.hubs ?? [];
         element.notes = tokens;
       }),
+    },
+    {
+      id: "Comfywatchman.Fetching.Certain",
+      category: ["Comfywatchman", "Fetching", "Certain"],
+      name: t("setting.fetch_certain"),
+      tooltip: t("consent.explain"),
+      defaultValue: null,
+      type: () => consentRow(parts),
     },
     {
       id: "Comfywatchman.Fetching.Settings",
@@ -86,4 +94,30 @@ function mount({ store, wiring }, name, show) {
   });
   void wiring.start();
   return element;
+}
+
+/**
+ * Says whether certain files come by themselves, and takes that back: then the question is asked once more.
+ * A yes is only ever given to a plan that is shown.
+ *
+ * @param {Parts} parts
+ */
+function consentRow({ store, wiring }) {
+  const row = document.createElement("div");
+  const text = document.createElement("span");
+  const button = document.createElement("button");
+  button.type = "button";
+  button.textContent = t("host.ask-again");
+  button.style.marginInlineStart = "8px";
+  button.addEventListener("click", () => void wiring.changeSettings({ fetch_certain: null }).then(() => wiring.refresh()));
+  row.append(text, button);
+  let wasThere = false;
+  const end = store.subscribe(({ status }) => {
+    if (wasThere && !row.isConnected) return queueMicrotask(() => end());
+    wasThere ||= row.isConnected;
+    const certain = status?.fetch_certain ?? null;
+    text.textContent = certain === null ? t("host.certain.asked") : t(certain ? "host.certain.yes" : "host.certain.no");
+    button.hidden = certain === null;
+  });
+  return row;
 }

@@ -189,6 +189,7 @@ const WORDS = {
   "settings.advanced": "Set on the server",
 
   "setting.fetch_certain": "Fetch what is certain by itself",
+  "setting.precision": "Precision that is offered first",
   "setting.bandwidth": "Bandwidth for all transfers",
   "setting.transfers_at_once": "Transfers at the same time",
   "setting.connections_per_host": "Connections to one host",
@@ -227,6 +228,10 @@ const WORDS = {
     one: "{count} more needs a decision in the Models tab.",
     other: "{count} more need a decision in the Models tab.",
   },
+  "host.ask-again": "Ask me again",
+  "host.certain.asked": "You are asked at the next fetch.",
+  "host.certain.yes": "By itself, once a workflow is opened.",
+  "host.certain.no": "Only when you say so.",
   "host.notices": "Say so when an opened workflow lacks models",
   "host.bridge": "Let the built-in panel’s Download buttons fetch to the server",
   "host.bridge.tooltip":

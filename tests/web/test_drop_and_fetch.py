@@ -232,6 +232,24 @@ def test_first_question_kept(stage: Stage) -> None:
     assert (stage.models / "loras/fog.safetensors").read_bytes() == FOG
 
 
+def test_first_answer_taken_back(stage: Stage) -> None:
+    """A yes is taken back in the settings, and the question comes again; a yes is not given there."""
+    test_first_question_kept(stage)
+    page = stage.open()
+    page.command("Comfy.ShowSettingsDialog")
+    dialog = page.page.get_by_role("dialog")
+    expect(dialog.get_by_text("By itself, once a workflow is opened.")).to_be_visible()
+
+    dialog.get_by_role("button", name="Ask me again").click()
+
+    expect(dialog.get_by_text("You are asked at the next fetch.")).to_be_visible()
+    assert stage.desk.house.settings().fetch_certain is None
+    script = """() => window.hostApi.fetchApi("/comfywatchman/v1/settings", { method: "PATCH",
+      headers: { "Content-Type": "application/json", "X-Comfywatchman": "1" },
+      body: '{"fetch_certain": true}' }).then((answer) => answer.status)"""
+    assert page.page.evaluate(script) == 403
+
+
 def test_undo_of_a_relink(stage: Stage) -> None:
     """A relink is one step for undo, and undone it stays undone."""
     stage.put("loras/styles/ink.safetensors", LORA)
