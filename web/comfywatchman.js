@@ -65,7 +65,7 @@ function renderPanel(place) {
   if (place.querySelector("wm-panel")) return;
   void import("./elements/wm-panel.js");
   const panel = /** @type {HTMLElement & { state: unknown }} */ (document.createElement("wm-panel"));
-  panel.style.height = "100%";
+  place.style.height = "100%"; // so that the list scrolls, and not the panel with its header
   wiring.wire(panel);
   flow.wire(panel);
   const end = store.subscribe((state) => {
