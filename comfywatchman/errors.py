@@ -90,6 +90,41 @@ class UnknownFolder(InputError):
     default_hint = "Add the folder to extra_model_paths.yaml, or give a file of a known folder."
 
 
+class InvalidStack(InputError):
+    """The text of a LoRA stack has a line that means nothing."""
+
+    code = "invalid-stack"
+    default_hint = "A line is: on | name, link or id | strength | strength for CLIP | words: a, b"
+
+
+class InvalidPin(InputError):
+    """The text that says which version of a model a workflow uses cannot be read."""
+
+    code = "invalid-pin"
+    default_hint = "Empty the `pinned` field; it is filled again when the model was used."
+
+
+class NotHere(InputError):
+    """A model is not on this disk and nothing says where to get it."""
+
+    code = "not-here"
+    default_hint = "Choose one that is here, or give a CivitAI link, an id or an AIR as `source`."
+
+
+class WrongFolder(InputError):
+    """A model of another kind than the place it is given for."""
+
+    code = "wrong-folder"
+    default_hint = "Use the loader for that kind of model, or give another one here."
+
+
+class BaseModelMismatch(InputError):
+    """A LoRA that can have no effect on the model it is given for."""
+
+    code = "base-model-mismatch"
+    default_hint = "Choose a LoRA made for this model's family."
+
+
 class NoComfyUI(InputError):
     """No ComfyUI and no models folder was found where one was expected."""
 

@@ -13,12 +13,13 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-if TYPE_CHECKING:
-    from .catalog import Json
+from .catalog import Json, canonical_folder
+
+if TYPE_CHECKING:  # what is imported when it is needed costs ComfyUI's start nothing
     from .house import House
     from .library.roots import Root, Roots
     from .settings import Settings
@@ -47,9 +48,9 @@ def find_data_folder(environment: Mapping[str, str]) -> Path:
 
     ComfyUI serves that to nobody. `get_system_user_directory` is there since 0.3.76 and only joins names.
     """
-    from .settings import find_home
-
     if environment.get("COMFYWATCHMAN_HOME"):
+        from .settings import find_home
+
         return find_home(environment)
     return Path(_folder_paths().get_user_directory()) / "__comfywatchman"
 
@@ -62,20 +63,46 @@ def find_host_roots(settings: Settings) -> Roots:
     Raises:
         InvalidSettings: an extra file cannot be read.
     """
-    from .catalog import canonical_folder
+    paths = _folder_paths()
+    table = dict(paths.folder_names_and_paths)
+    return _gather_roots(
+        Path(paths.base_path),
+        Path(paths.models_dir),
+        Path(os.path.realpath(paths.get_output_directory())),
+        configs=(*_extra_configs(), *settings.extra_model_paths),
+        registered=tuple((name, tuple(places)) for name, (places, _) in table.items()),
+        changed=_changed(Path(paths.models_dir)),
+    )
+
+
+@lru_cache(maxsize=2)
+def _gather_roots(
+    base: Path,
+    models_dir: Path,
+    output: Path,
+    *,
+    configs: tuple[Path, ...],
+    registered: tuple[tuple[str, tuple[str, ...]], ...],
+    changed: int,  # noqa: ARG001 - when a folder was last made by hand
+) -> Roots:
+    """Put together once for the same places: nodes ask in each run, and ComfyUI has some 60 folders."""
     from .library.roots import find_roots
 
-    paths = _folder_paths()
-    configs = (*_extra_configs(), *settings.extra_model_paths)
-    read = find_roots(comfyui=Path(paths.base_path), models_dir=Path(paths.models_dir), configs=configs)
-    output = Path(os.path.realpath(paths.get_output_directory()))
+    read = find_roots(comfyui=base, models_dir=models_dir, configs=configs)
     by_folder = dict(read.by_folder)
-    for name, (registered, _) in dict(paths.folder_names_and_paths).items():
+    for name, places in registered:
         folder = canonical_folder(name)
         if folder not in _NO_MODELS:
-            live = tuple(_live_roots(folder, registered, output))
+            live = tuple(_live_roots(folder, places, output))
             by_folder[folder] = _merge(live, read.by_folder.get(folder, ()))
     return replace(read, by_folder=by_folder)
+
+
+def _changed(folder: Path) -> int:
+    try:
+        return folder.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def learn_loaders(loaders: Loaders, _settings: Settings) -> Loaders:
@@ -85,8 +112,6 @@ def learn_loaders(loaders: Loaders, _settings: Settings) -> Loaders:
     lists, even an empty one. Only this thread sees the marks. A pack that took `get_filename_list` by name is
     told by the files it lists.
     """
-    from .catalog import canonical_folder
-
     paths = _folder_paths()
     real = paths.get_filename_list
     thread = threading.get_ident()
@@ -128,6 +153,23 @@ def send(event: str, data: Mapping[str, Json]) -> None:
     """Tell every open page; from any thread."""
     server = importlib.import_module("server").PromptServer.instance
     server.send_sync(event, dict(data))
+
+
+def show_text(text: str, node_id: str) -> None:
+    """Show a line of text on a node; from any thread."""
+    server = importlib.import_module("server").PromptServer.instance
+    server.send_progress_text(text, node_id)
+
+
+def list_names(folder: str) -> list[str]:
+    """The names of a folder's files as ComfyUI lists them; none where it has no such folder."""
+    paths = _folder_paths()
+    return list(paths.get_filename_list(folder)) if folder in paths.folder_names_and_paths else []
+
+
+def list_directories(folder: str) -> list[str]:
+    """The directories that serve a folder, as ComfyUI's loaders want them."""
+    return list(_folder_paths().get_folder_paths(folder))
 
 
 def server_routes() -> Any:

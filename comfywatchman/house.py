@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import urlsplit
 
-from .errors import NeedsNetwork
+from .errors import NeedsNetwork, NoComfyUI
 from .library.ownloaders import OWN_LOADERS, read_own_loaders
 from .library.roots import Roots
 from .plan import Policy
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .hubs.base import Hub
     from .hubs.known import Known
     from .library.index import Index
+    from .obtaining import Obtainer
     from .transfer.limits import Limits
     from .watchman import Watchman
 
@@ -165,6 +166,20 @@ class House:
             books=Books(self.home, index=self.index, hubs=hubs, sidecars=settings.sidecars != "none"),
             loaders=self._know_loaders(settings) if roots else None,
         )
+
+    def obtainer(self) -> Obtainer:
+        """What nodes find and bring model files with.
+
+        Raises:
+            NoComfyUI, InvalidSettings: as for `watchman`.
+        """
+        from .obtaining import Obtainer
+
+        settings = self.settings()
+        roots = self._find_roots(settings)
+        if roots is None:
+            raise NoComfyUI("this needs a ComfyUI or a models folder, and none was given")
+        return Obtainer(self.watchman, roots=roots, index=self.index, pickles=settings.node_pickles)
 
     def _open_known(self, roots: Roots | None) -> Known:
         from .hubs.known import Known, Places, find_places

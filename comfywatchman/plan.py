@@ -30,6 +30,8 @@ _LOCKED: Final = {
     Access.EARLY: "early access: buy it on its page",
 }
 
+_TITLES: Final = {"civitai": "CivitAI", "huggingface": "Hugging Face"}
+_PLACES: Final = {**_TITLES, "workflow": "the workflow's links", "known": "the known models"}
 _PICKLE: Final = "a pickle: it can run code when it is loaded"
 
 
@@ -167,7 +169,7 @@ def make_plan(
                 )
                 still_open.append(Open(reference=reference, state="ambiguous", reason=reason))
             case Missing(reference, searched):
-                reason = f"not found in {', '.join(searched)}" if searched else "not searched"
+                reason = f"not found in {_listed(searched)}" if searched else "not searched"
                 still_open.append(Open(reference=reference, state="missing", reason=reason))
             case _:
                 assert_never(resolution)
@@ -279,9 +281,17 @@ def _is_vouched(file: RemoteFile) -> bool:
 
 
 def _hub_title(file: RemoteFile) -> str:
-    return {"civitai": "CivitAI", "huggingface": "Hugging Face"}.get(
-        file.hub, urlsplit(file.url).hostname or "web"
-    )
+    return _TITLES.get(file.hub, urlsplit(file.url).hostname or "web")
+
+
+def _listed(searched: Sequence[str]) -> str:
+    """The places that were searched.
+
+    >>> _listed(("known", "civitai", "huggingface"))
+    'the known models, CivitAI or Hugging Face'
+    """
+    *first, last = (_PLACES.get(place, place) for place in searched)
+    return f"{', '.join(first)} or {last}" if first else last
 
 
 def _origin(url: str) -> str:

@@ -10,29 +10,33 @@ never through a route. Unknown keys in the file are kept for the version that kn
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
-from .catalog import Json, canonical_folder
+from .catalog import Json
 from .decode import DecodeError, Value
 from .errors import InvalidSettings
 from .jsonfile import read_json, write_json
+from .kinds import (
+    BYTES,
+    FLAG,
+    HOST_NAME,
+    PATH,
+    PLACES,
+    PRECISION,
+    URL,
+    Kind,
+    count,
+    one_of,
+    optional,
+    several,
+)
 
 FILE_NAME: Final = "settings.json"
 GIB: Final = 1 << 30
-
-_UNITS: Final = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
-_SIZE: Final = re.compile(r"([0-9]{1,19}(?:\.[0-9]{1,9})?)\s*([kmgt]?)i?b?(?:/s)?", re.IGNORECASE)
-_YES: Final = frozenset({"1", "true", "yes", "on"})
-_NO: Final = frozenset({"0", "false", "no", "off"})
-_WORD: Final = re.compile(r"[\w.+-]{1,40}", re.ASCII)
-_HOST: Final = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?\.)*[a-z0-9_-]+|\[[0-9a-f:.]+\]")
 
 
 class Origin(StrEnum):
@@ -41,142 +45,6 @@ class Origin(StrEnum):
     DEFAULT = "default"
     FILE = "file"
     ENVIRONMENT = "environment"
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """A kind of value: `read` takes it from JSON, `parse` makes that JSON of what a person types.
-
-    `word` tells a page how to ask for it: flag, count, size, text, choice, path, url, host, list or places.
-    """
-
-    word: str
-    wanted: str
-    read: Callable[[Value], Any]
-    parse: Callable[[str], Json] = str
-    choices: tuple[str, ...] = ()
-
-
-def _count(lowest: int, highest: int) -> Kind:
-    wanted = f"a whole number from {lowest} to {highest}"
-
-    def read(value: Value) -> int:
-        if not lowest <= (number := value.integer()) <= highest:
-            raise value.fault(wanted)
-        return number
-
-    return Kind("count", wanted, read, _parse_number)
-
-
-def _parse_number(text: str) -> Json:
-    return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else text
-
-
-def _read_flag(value: Value) -> bool:
-    if not isinstance(value.json, bool):
-        raise value.fault("true or false")
-    return value.json
-
-
-def _parse_flag(text: str) -> Json:
-    return True if text.lower() in _YES else False if text.lower() in _NO else text
-
-
-def _read_size(value: Value) -> int:
-    """Bytes: a whole number, or text as people write it; 1 KiB and 1 KB are both 1,024 bytes."""
-    if not isinstance(value.json, str):
-        number = value.integer()
-    elif found := _SIZE.fullmatch(value.json.strip()):
-        number = int(Decimal(found[1]) * _UNITS[found[2].lower()])
-    else:
-        raise value.fault("a size")
-    if not 0 <= number < 1 << 60:
-        raise value.fault("a size")
-    return number
-
-
-def _read_path(value: Value) -> Path:
-    text = value.text()
-    if not text or "\0" in text:
-        raise value.fault("a path")
-    return Path(text).expanduser()
-
-
-def _read_url(value: Value) -> str:
-    """The base of a web address without its last slash; the host stands for itself, so no user, no query."""
-    text = value.text().strip().rstrip("/")
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise value.fault("an http or https address")
-    if parts.username is not None or re.search(r"[\s\\\x00-\x1f]", text) or parts.port == 0:
-        raise value.fault("an http or https address")
-    return text
-
-
-def _read_host(value: Value) -> str:
-    text = value.text().strip().lower()
-    name, _, port = text.rpartition(":") if re.search(r":\d+\Z", text) else (text, "", "1")
-    if not _HOST.fullmatch(name) or not 0 < int(port) < 65536:
-        raise value.fault("a host name")
-    return text
-
-
-def _optional(kind: Kind) -> Kind:
-    """The kind, or nothing: null in the file, `none` when typed."""
-    return Kind(
-        kind.word,
-        f"{kind.wanted}, or none",
-        lambda value: None if value.json is None else kind.read(value),
-        lambda text: None if text.lower() == "none" else kind.parse(text),
-    )
-
-
-def _several(kind: Kind) -> Kind:
-    """A list of the kind; separated by commas when typed."""
-    return Kind(
-        "list",
-        f"a list: {kind.wanted}, separated by commas",
-        lambda value: tuple(kind.read(inner) for inner in value.items()),
-        lambda text: [kind.parse(part.strip()) for part in text.split(",") if part.strip()],
-    )
-
-
-def _one_of(*words: str) -> Kind:
-    """One of some words."""
-    wanted = " or ".join(words)
-
-    def read(value: Value) -> str:
-        if value.text() not in words:
-            raise value.fault(wanted)
-        return value.text()
-
-    return Kind("choice", wanted, read, str.lower, choices=words)
-
-
-def _read_word(value: Value) -> str:
-    if not _WORD.fullmatch(text := value.text().strip()):
-        raise value.fault("a word")
-    return text
-
-
-def _read_places(value: Value) -> Mapping[str, Path]:
-    if not isinstance(value.json, dict):
-        raise value.fault("folders with a path each")
-    return {canonical_folder(folder): _read_path(path) for folder, path in value.entries()}
-
-
-def _parse_places(text: str) -> Json:
-    pairs = [part.partition("=") for part in text.split(",") if part.strip()]
-    return {folder.strip(): path.strip() for folder, _, path in pairs}
-
-
-_FLAG: Final = Kind("flag", "true or false", _read_flag, _parse_flag)
-_BYTES: Final = Kind("size", "a size like 500 MiB", _read_size)
-_PATH: Final = Kind("path", "a path", _read_path)
-_URL: Final = Kind("url", "an http or https address", _read_url)
-_HOST_NAME: Final = Kind("host", "a host name, with :port where it has one", _read_host)
-_PRECISION: Final = Kind("text", "a precision like fp16, bf16, fp8 or Q4_K_M", _read_word)
-_PLACES: Final = Kind("places", "FOLDER=PATH, separated by commas", _read_places, _parse_places)
 
 
 def _key(kind: Kind, help: str, *, env: tuple[str, ...] = (), guard: bool = False) -> dict[str, Any]:  # noqa: A002
@@ -192,7 +60,7 @@ class Settings:
     comfyui: Path | None = field(
         default=None,
         metadata=_key(
-            _optional(_PATH),
+            optional(PATH),
             "the ComfyUI that is meant when none is given",
             env=("COMFYUI_PATH",),
             guard=True,
@@ -200,82 +68,86 @@ class Settings:
     )
     models_dir: Path | None = field(
         default=None,
-        metadata=_key(_optional(_PATH), "a models folder, where there is no ComfyUI", guard=True),
+        metadata=_key(optional(PATH), "a models folder, where there is no ComfyUI", guard=True),
     )
     extra_model_paths: tuple[Path, ...] = field(
         default=(),
         metadata=_key(
-            _several(_PATH), "more files like extra_model_paths.yaml; name those ComfyUI is given", guard=True
+            several(PATH), "more files like extra_model_paths.yaml; name those ComfyUI is given", guard=True
         ),
     )
     civitai_endpoint: str = field(
         default="https://civitai.com",
-        metadata=_key(_URL, "where CivitAI is asked", env=("COMFYWATCHMAN_CIVITAI_ENDPOINT",), guard=True),
+        metadata=_key(URL, "where CivitAI is asked", env=("COMFYWATCHMAN_CIVITAI_ENDPOINT",), guard=True),
     )
     huggingface_endpoint: str = field(
         default="https://huggingface.co",
-        metadata=_key(_URL, "where Hugging Face is asked", env=("HF_ENDPOINT",), guard=True),
+        metadata=_key(URL, "where Hugging Face is asked", env=("HF_ENDPOINT",), guard=True),
     )
     mirrors: tuple[str, ...] = field(
         default=(),
-        metadata=_key(_several(_URL), "addresses trusted as a hub; may be http and loopback", guard=True),
+        metadata=_key(several(URL), "addresses trusted as a hub; may be http and loopback", guard=True),
     )
     allowed_hosts: tuple[str, ...] = field(
         default=(),
-        metadata=_key(_several(_HOST_NAME), "hosts a workflow may link to without a question", guard=True),
+        metadata=_key(several(HOST_NAME), "hosts a workflow may link to without a question", guard=True),
     )
     served_as: tuple[str, ...] = field(
         default=(),
         metadata=_key(
-            _several(_HOST_NAME),
+            several(HOST_NAME),
             "what besides localhost may stand in a browser's address bar before our routes",
             guard=True,
         ),
     )
     allow_lan: bool = field(
-        default=False, metadata=_key(_FLAG, "let other machines use our routes in ComfyUI", guard=True)
+        default=False, metadata=_key(FLAG, "let other machines use our routes in ComfyUI", guard=True)
     )
     fetch_certain: bool | None = field(
         default=None,
-        metadata=_key(_optional(_FLAG), "fetch what is certain without a question; none: ask", guard=True),
+        metadata=_key(optional(FLAG), "fetch what is certain without a question; none: ask", guard=True),
     )
     automatic_cap: int = field(
-        default=30 * GIB, metadata=_key(_BYTES, "the largest file fetched without a question", guard=True)
+        default=30 * GIB, metadata=_key(BYTES, "the largest file fetched without a question", guard=True)
     )
     file_cap: int = field(
-        default=200 * GIB, metadata=_key(_BYTES, "the largest file fetched at all", guard=True)
+        default=200 * GIB, metadata=_key(BYTES, "the largest file fetched at all", guard=True)
     )
     plan_cap: int = field(
-        default=500 * GIB, metadata=_key(_BYTES, "the most bytes one plan fetches", guard=True)
+        default=500 * GIB, metadata=_key(BYTES, "the most bytes one plan fetches", guard=True)
     )
     plan_files: int = field(
-        default=200, metadata=_key(_count(1, 100_000), "the most files one plan fetches", guard=True)
+        default=200, metadata=_key(count(1, 100_000), "the most files one plan fetches", guard=True)
     )
-    transfers_at_once: int = field(default=3, metadata=_key(_count(1, 16), "files fetched at the same time"))
+    transfers_at_once: int = field(default=3, metadata=_key(count(1, 16), "files fetched at the same time"))
     connections_per_host: int = field(
-        default=16, metadata=_key(_count(1, 16), "the most connections to one host")
+        default=16, metadata=_key(count(1, 16), "the most connections to one host")
     )
     bandwidth: int | None = field(
-        default=None, metadata=_key(_optional(_BYTES), "the most bytes a second over all transfers")
+        default=None, metadata=_key(optional(BYTES), "the most bytes a second over all transfers")
     )
     precision: str | None = field(
         default=None,
-        metadata=_key(_optional(_PRECISION), "what to offer first where a model comes in several precisions"),
+        metadata=_key(optional(PRECISION), "what to offer first where a model comes in several precisions"),
     )
     targets: Mapping[str, Path] = field(
         default_factory=dict,
-        metadata=_key(_PLACES, "where new files of a folder go, if several directories serve it"),
+        metadata=_key(PLACES, "where new files of a folder go, if several directories serve it"),
     )
-    nsfw: bool = field(default=False, metadata=_key(_FLAG, "show adult models in search"))
+    node_pickles: bool = field(
+        default=False,
+        metadata=_key(FLAG, "let nodes fetch and load pickle formats (.ckpt .pt .pth .bin)", guard=True),
+    )
+    nsfw: bool = field(default=False, metadata=_key(FLAG, "show adult models in search"))
     sidecars: str = field(
         default="civitai-info",
         metadata=_key(
-            _one_of("civitai-info", "none"),
+            one_of("civitai-info", "none"),
             "what is written beside files from CivitAI: `STEM.civitai.info`, or none",
         ),
     )
     cache_hours: int = field(
-        default=720, metadata=_key(_count(0, 8760), "the longest that a hub's answer is remembered")
+        default=720, metadata=_key(count(0, 8760), "the longest that a hub's answer is remembered")
     )
     origins: Mapping[str, Origin] = field(default_factory=dict)
     unknown: tuple[str, ...] = ()

@@ -28,6 +28,8 @@ _BRACKETS: Final[Mapping[str, str]] = {")": "(", "]": "[", "}": "{"}
 # words put side by side never make one.
 _TAG: Final = re.compile(rf"<(?:lora|lyco|hypernet):[^<>{_COMMAS}\n\r]*>", re.IGNORECASE)
 
+_LORA: Final = re.compile(r"<(?:lora|lyco):(?P<name>[^<>:\n\r]+)(?::(?P<rest>[^<>\n\r]*))?>", re.IGNORECASE)
+
 
 def split_words(entries: Iterable[str]) -> tuple[str, ...]:
     r"""The words in the entries of a hub's or sidecar's list, each once, in order.
@@ -69,6 +71,34 @@ def join_words(prompt: str, words: Iterable[str], *, position: Position) -> str:
     if position == "before":
         return f"{added}{'' if prompt.lstrip()[0] in _COMMAS else ', '}{prompt}"
     return f"{prompt}{_gap_after(prompt)}{added}"
+
+
+def leave_out(words: Iterable[str], off: Iterable[str]) -> tuple[str, ...]:
+    """The words without those switched off, compared as words are.
+
+    >>> leave_out(["Ink wash", "fog"], ["ink  WASH"])
+    ('fog',)
+    """
+    out = {_key(word) for word in split_words(off)}
+    return tuple(word for word in split_words(words) if _key(word) not in out)
+
+
+def find_tags(text: str) -> tuple[tuple[str, float], ...]:
+    """The LoRAs that a prompt's tags name, each with its weight, in order; a weight that is none counts as 1.
+
+    >>> find_tags("a cat <lora:style/ink v2:0.8:0.5> <lyco:fog>")
+    (('style/ink v2', 0.8), ('fog', 1.0))
+    """
+    return tuple((found["name"].strip(), _weight(found["rest"])) for found in _LORA.finditer(text))
+
+
+def _weight(rest: str | None) -> float:
+    """The first number behind a tag's name."""
+    try:
+        value = float((rest or "1").split(":", 1)[0])
+    except ValueError:
+        return 1.0
+    return value if abs(value) <= 100 else 1.0
 
 
 def _parts(entry: str) -> Iterator[str]:

@@ -20,15 +20,18 @@ from .house import House
 from .transfer.queue import Queue
 
 _LOG: Final = logging.getLogger(__name__)
-_AGAIN: Final = 5.0  # seconds before another try, when the queue or the settings cannot be read
+_AGAIN: Final = 5.0
 _PATIENCE: Final = 20.0  # seconds to let transfers stop in good order
 
 
 class Worker:
-    """Carries out what is queued. Its thread begins at the first `wake`; methods may be called from any."""
+    """Carries out what is queued. Its thread begins at the first `wake`; methods may be called from any.
 
-    def __init__(self, house: House, queue: Callable[[], Queue]) -> None:
-        self._house, self._queue = house, queue
+    `rest` is how many seconds it waits before another try, when the queue or the settings cannot be read.
+    """
+
+    def __init__(self, house: House, queue: Callable[[], Queue], *, rest: float = _AGAIN) -> None:
+        self._house, self._queue, self._rest = house, queue, rest
         self._lock = threading.Lock()
         self._woken = threading.Event()
         self._closed = threading.Event()
@@ -80,14 +83,14 @@ class Worker:
             try:
                 self._work()
             except WatchmanError as fault:
-                self._wait(f"the queue rests for {_AGAIN:.0f} s: {fault.message}")
+                self._wait(fault.message)
             except Exception:  # noqa: BLE001 - the queue's worker: another run may fare better
                 _LOG.exception("carrying out the queue failed")
-                self._wait(f"the queue rests for {_AGAIN:.0f} s")
+                self._wait("a fault of ours")
 
-    def _wait(self, message: str) -> None:
-        _LOG.warning("%s", message)
-        self._closed.wait(_AGAIN)
+    def _wait(self, why: str) -> None:
+        _LOG.warning("the queue rests for %.0f s: %s", self._rest, why)
+        self._closed.wait(self._rest)
         self._woken.set()
 
     def _work(self) -> None:

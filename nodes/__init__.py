@@ -6,6 +6,11 @@ from ..comfywatchman import host
 from ..comfywatchman.routes.api import ROUTES
 from ..comfywatchman.routes.desk import Desk
 from ..comfywatchman.routes.serving import mount
+from .active import ActiveCheckpoint
+from .info import ModelInfo
+from .loaders import CheckpointLoader, LoRALoader
+from .stack import LoRAStack
+from .words import TriggerWords
 
 
 class ComfyWatchman(ComfyExtension):
@@ -13,7 +18,7 @@ class ComfyWatchman(ComfyExtension):
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         """The classes of all nodes."""
-        return []
+        return [CheckpointLoader, LoRALoader, LoRAStack, TriggerWords, ModelInfo, ActiveCheckpoint]
 
 
 def comfy_entrypoint() -> ComfyExtension:

@@ -17,6 +17,7 @@ GUARDS = {
     "civitai_endpoint", "huggingface_endpoint", "mirrors", "allowed_hosts", "fetch_certain", "automatic_cap",
     "file_cap", "plan_cap", "plan_files", "comfyui", "models_dir", "extra_model_paths", "served_as",
     "allow_lan",
+    "node_pickles",
 }  # fmt: skip
 
 

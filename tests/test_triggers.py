@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from comfywatchman.triggers import join_words, merge_words, split_words
+from comfywatchman.triggers import find_tags, join_words, leave_out, merge_words, split_words
 
 Position = Literal["before", "after"]
 POSITIONS = st.sampled_from(["before", "after"])
@@ -147,3 +147,35 @@ def test_no_word_twice(words: list[str], position: Position, data: st.DataObject
     joined = join_words(prompt, words, position=position)
     added = joined.removesuffix(prompt) if position == "before" else joined.removeprefix(prompt)
     assert not set(split_words([added])) & set(said)
+
+
+@given(ENTRIES, st.data())
+def test_leave_out(entries: list[str], data: st.DataObject) -> None:
+    """What is switched off is gone, however it is spelled, and the rest stays in order."""
+    words = split_words(entries)
+    off = data.draw(st.lists(st.sampled_from(words), unique=True)) if words else []
+    assert leave_out(words, [f" {word} " for word in off]) == tuple(word for word in words if word not in off)
+    assert leave_out(words, words) == ()
+    assert leave_out(words, []) == words
+
+
+@pytest.mark.parametrize(
+    ("text", "tags"),
+    [
+        ("", []),
+        ("a <lora:ink:0.8> b", [("ink", 0.8)]),
+        ("<LORA:style/ink v1.5:-1:0.5><lyco: fog >", [("style/ink v1.5", -1.0), ("fog", 1.0)]),
+        ("<lora:ink:much><lora:ink:1e9><lora:ink:nan>", [("ink", 1.0)] * 3),
+        ("<lora:ink:lbw=OUTALL:stop=20>", [("ink", 1.0)]),
+        ("<lora:><lora><hypernet:x:1><lora:a<b:1>", []),
+    ],
+)
+def test_find_tags(text: str, tags: list[tuple[str, float]]) -> None:
+    """The LoRAs that a prompt's tags name, with their weights."""
+    assert list(find_tags(text)) == tags
+
+
+@given(TEXTS)
+def test_find_tags_in_any_text(text: str) -> None:
+    """Any text has tags or none, and their weights are usable numbers."""
+    assert all(name and abs(weight) <= 100 for name, weight in find_tags(text))

@@ -37,6 +37,7 @@ _COMMANDS: Final = {
     "script": "scripts",
     "search": "models",
     "describe": "models",
+    "checkpoint": "checkpoints",
     "token": "accounts",
     "settings": "accounts",
     "demo": "demonstration",

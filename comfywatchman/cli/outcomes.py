@@ -42,6 +42,8 @@ def _render_outcome(outcome: Outcome) -> Iterator[str]:
         case State.VERIFIED:
             words = _VERIFIED[outcome.verification].format(hub=hub_title(outcome.transfer.source.hub))
             yield f"✓ {where}  {format_size(outcome.size)}, {words}"
+            if outcome.weak_publish:
+                yield "  this disk cannot refuse to replace a file: one made at the same moment would be lost"
             if outcome.path != outcome.transfer.path:
                 taken = one_line(outcome.transfer.path)
                 yield f"  {taken} is taken by other content; choose the new name in the node"

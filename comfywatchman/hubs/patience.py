@@ -25,7 +25,7 @@ _RATE_LIMIT: Final = re.compile(r";\s*r\s*=\s*0\s*;\s*t\s*=\s*(\d{1,9})")
 
 
 class Unreachable(HubUnavailable):
-    """The hub as a whole does not answer; `again` says whether it may in a moment."""
+    """The hub as a whole does not answer; `again` says whether it may in a moment, `once` not to insist."""
 
     def __init__(
         self,
@@ -33,11 +33,12 @@ class Unreachable(HubUnavailable):
         *,
         hub: str,
         again: bool = False,
+        once: bool = False,
         hint: str | None = None,
         retry_after: float | None = None,
     ) -> None:
         super().__init__(message, hub=hub, hint=hint, retry_after=retry_after)
-        self.again = again
+        self.again, self.once = again, once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +60,7 @@ class Patience:
                 return question()
             except Unreachable as fault:
                 wait = fault.retry_after if fault.retry_after is not None else 2.0 ** (done - 1)
-                if not fault.again or wait > self.longest:
+                if not fault.again or wait > self.longest or (fault.once and done > 1):
                     raise
             self.sleep(wait)
         return question()

@@ -6,6 +6,7 @@ where JSON was promised is told as such. Storage and downloads are not this modu
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,6 +23,7 @@ from requests.adapters import BaseAdapter, HTTPAdapter
 from ..catalog import Json
 from ..decode import MIB, DecodeError, Value, parse_json
 from ..errors import HubUnavailable
+from ..outage import find_cause, is_unknown, tell_lookup
 from .hosts import USER_AGENT, HostGroup
 from .patience import AT_ONCE, Patience, Unreachable, parse_retry_after
 
@@ -128,7 +130,7 @@ class Session:
 
     def _ask(self, request: _Request) -> Reply:
         def once() -> Reply:
-            with self._gate(request.url), _translated(request.hub):
+            with self._gate(request.url), _translated(request):
                 return self._exchange(request)
 
         return self._patience.ask(once)
@@ -233,8 +235,9 @@ def _is_page(response: requests.Response, body: bytes) -> bool:
 
 
 @contextmanager
-def _translated(hub: str) -> Iterator[None]:
+def _translated(request: _Request) -> Iterator[None]:
     """Turn everything requests raises into a hub's error; its words may hold a URL and stay behind."""
+    hub = request.hub
     try:
         yield
     except requests.exceptions.SSLError as fault:
@@ -246,8 +249,10 @@ def _translated(hub: str) -> Iterator[None]:
     except requests.exceptions.Timeout as fault:
         raise Unreachable(f"{hub}: no answer in time", hub=hub, again=True) from fault
     except (requests.exceptions.ConnectionError, requests.exceptions.ChunkedEncodingError) as fault:
+        lookup = find_cause(fault, socket.gaierror)
+        if lookup is not None:
+            told = tell_lookup(urlsplit(request.url).hostname or hub)
+            raise Unreachable(told, hub=hub, again=True, once=is_unknown(lookup)) from fault
         raise Unreachable(f"{hub}: cannot be reached, or broke off", hub=hub, again=True) from fault
     except requests.exceptions.RequestException as fault:
-        raise HubUnavailable(
-            f"{hub}: the question could not be put ({type(fault).__name__})", hub=hub
-        ) from fault
+        raise HubUnavailable(f"{hub}: the question could not be put", hub=hub) from fault

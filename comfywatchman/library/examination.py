@@ -73,6 +73,22 @@ def examine_file(path: Path) -> Examination:
     return Examination(file=file, inside=inside, beside=find_beside(path))
 
 
+def look_at(file: LocalFile) -> Examination:
+    """The same without reading the file whole: the digests are those already known of it.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    path = Path(file.root, file.path)
+    try:
+        inside = _look_inside(path, file.size)
+    except OSError as fault:
+        raise InputError(
+            f"{path}: cannot be read: {fault.strerror}", hint="Check who may read it."
+        ) from fault
+    return Examination(file=file, inside=inside, beside=find_beside(path))
+
+
 def _look_inside(path: Path, size: int) -> Inside:
     with path.open("rb") as stream:
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from ..errors import UnknownFolder
+from ..errors import UnknownFolder, WatchmanError
 from ..library.roots import Root, Roots
 
 
@@ -72,8 +72,8 @@ class Places:
         return False
 
     def target_of(self, folder: str) -> Path | None:
-        """Where new files of a folder go."""
-        with suppress(Exception):
+        """Where new files of a folder go; None where nothing is ever written."""
+        with suppress(WatchmanError):
             return self._roots.target(folder)
         return None
 

@@ -23,7 +23,6 @@ from .items import Item
 
 LIFE: Final = 600.0  # seconds
 MOST: Final = 32  # plans at once; the oldest gives way
-_TOGETHER: Final = 4  # plans that are being made at once
 _FIRST: Final = 60.0  # seconds to wait for what this disk says
 
 
@@ -119,7 +118,6 @@ class Plans:
         self._send, self._life, self._most, self._clock = send, life, most, clock
         self._lock = threading.Lock()
         self._reviews: dict[str, Review] = {}
-        self._turn = threading.BoundedSemaphore(_TOGETHER)
 
     def open(self, work: Callable[[Review], None]) -> Review:
         """Begin a plan: `work` puts what it finds into the review, in a thread of its own."""
@@ -134,8 +132,7 @@ class Plans:
 
         def run() -> None:
             try:
-                with self._turn:
-                    call_safely(lambda: work(review), what="making the plan")
+                call_safely(lambda: work(review), what="making the plan")
             except WatchmanError as fault:
                 review.fail(fault)
 

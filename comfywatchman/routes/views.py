@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from ..air import clean_url
-from ..catalog import Access, Json, LocalFile, RemoteFile, hub_title, page_of
+from ..catalog import Access, Json, LocalFile, RemoteFile, extension, hub_title, page_of
 from ..errors import HubError, WatchmanError
+from ..library.folders import DIFFUSERS_FILE, has_model_extension
 from ..plan import Consent
 from ..report import Report
 from ..resolution import Ambiguous, Found, Missing, Present, Resolution
@@ -23,9 +24,7 @@ from .plans import Review
 if TYPE_CHECKING:
     from ..transfer.entry import Entry
 
-_DIFFUSERS: Final = "/model_index.json"
 _HOMES: Final = {"civitai": "civitai.com", "huggingface": "huggingface.co"}
-_MODEL: Final = (".safetensors", ".sft", ".ckpt", ".pt", ".pt2", ".pth", ".bin", ".gguf", ".onnx", ".pkl")
 
 # ── inspections ──
 
@@ -88,10 +87,9 @@ def relink_of(resolution: Resolution | None) -> str | None:
 
 def widget_name(reference: Reference, path: str) -> str:
     """What ComfyUI's list calls the file at a path; without extension where the widget has none."""
-    name = path.removesuffix(_DIFFUSERS) if reference.folder == "diffusers" else path
-    if not reference.name.lower().endswith(_MODEL):
-        extension = next((end for end in _MODEL if name.lower().endswith(end)), "")
-        name = name[: len(name) - len(extension)]
+    name = path.removesuffix(f"/{DIFFUSERS_FILE}") if reference.folder == "diffusers" else path
+    if has_model_extension(name) and not has_model_extension(reference.name):
+        name = name[: -len(extension(name))]
     return name.replace("/", os.sep)
 
 

@@ -39,7 +39,7 @@ class Ask:
     """Which bytes of which file. `stop` is exclusive, None for a whole file; `size` is of the file.
 
     `validator` (a strong ETag) and `modified` are of the bytes we already have. `known`: size and digest
-    are published. `hub` and `name` are for messages.
+    are published. `hub` and `name` are for messages; `line` is by whom it is asked, for `Client.abort`.
     """
 
     url: str
@@ -51,6 +51,7 @@ class Ask:
     validator: str | None = None
     modified: str | None = None
     known: bool = False
+    line: int = 0
 
     def headers(self) -> dict[str, str]:
         """The headers of the question; identity, so that bytes are the file's."""

@@ -25,7 +25,7 @@ from .bandwidth import Bucket
 from .delivery import Delivery
 from .entry import failure, host_of
 from .events import Listener, Outcome, Progress, State
-from .http import Client
+from .http import Client, UnknownName
 from .limits import MIB, Limits
 
 _LOG: Final = logging.getLogger(__name__)
@@ -111,19 +111,27 @@ class Crew:
         self._await(ends, tick)
 
     def _await(self, ends: list[threading.Event], tick: Callable[[], None]) -> None:
-        """Wait for the workers; once the run is stopped, wake those that wait for bytes."""
+        """Wait for the workers, and wake those that are to stop."""
         try:
             while not all(end.is_set() for end in ends):
                 for end in ends:
                     end.wait(GLANCE / len(ends))
                 tick()
-                if self._stop.is_set():
-                    self._client.abort()
+                self._break_off()
         except BaseException:
             if not self._stop.is_set():
                 self._stop.set()
                 self._await(ends, tick)
             raise
+
+    def _break_off(self) -> None:
+        """Wake who waits for bytes that are not wanted any more."""
+        if self._stop.is_set():
+            self._client.abort()
+            return
+        for job in self.jobs.values():
+            if job.halt.is_set():
+                self._client.abort(job.delivery.line)
 
     # ── who is next ──
 
@@ -271,7 +279,8 @@ class Crew:
         job.seen = max(job.seen, delivery.done)
         rest = fault.retry_after if isinstance(fault, HubUnavailable) else None
         wait = max(rest or 0.0, limits.backoff * 2 ** (job.failures - 1))
-        if job.failures > limits.retries or (rest or 0.0) > limits.patience:
+        tries = limits.lookups if isinstance(fault, UnknownName) else limits.retries
+        if job.failures > tries or (rest or 0.0) > limits.patience:
             return False
         self._say(job, State.QUEUED, done=job.seen, note=f"tries again in {wait:.0f} s: {fault.message}")
         self._put_aside(job, wait=wait, rest=rest)

@@ -92,6 +92,11 @@ class Delivery:
             hasher = self._receive()
             return self._deliver(place, hasher)
 
+    @property
+    def line(self) -> int:
+        """By what a client knows the connections that bring this file."""
+        return id(self)
+
     def close(self) -> None:
         """Stop; keep what can be resumed."""
         if self._partial is not None and self.size is None:
@@ -172,6 +177,8 @@ class Delivery:
                 raise Changed
             if at == 0:
                 self._meet(body)
+            if self.size is not None and self.size >= self._limits.reserve_from:
+                self._partial.reserve(self.size)
             in_lanes = not body.whole and ask.stop != self.size
             self._pieced |= (at > 0 or in_lanes) and self._partial.journal.validator is None
             if in_lanes:
@@ -217,6 +224,7 @@ class Delivery:
             validator=journal.validator,
             modified=journal.modified,
             known=self._is_known(),
+            line=self.line,
         )
 
     def _meet(self, body: Body) -> None:
@@ -260,7 +268,8 @@ class Delivery:
         self._forget()
         sweep(place, self._name, self._identity)
         state = State.VERIFIED if published.fresh else State.SKIPPED
-        return self._outcome(state, published.name, verification, hasher.digests())
+        outcome = self._outcome(state, published.name, verification, hasher.digests())
+        return replace(outcome, weak_publish=published.weak)
 
     def _verify(self, partial: Partial, digests: tuple[Digest, ...]) -> Verification:
         """What the bytes agree with.

@@ -127,6 +127,7 @@ def write_end(outcome: Outcome) -> str:
             "digests": [str(digest) for digest in outcome.digests],
             "size": outcome.size,
             "seconds": outcome.seconds,
+            "weak_publish": outcome.weak_publish,
             "error": error,
         }
     )
@@ -147,6 +148,7 @@ def parse_end(text: str, transfer: Transfer) -> Outcome:
         digests=tuple(parse_digest(digest.text()) for digest in value["digests"].items()),
         size=value["size"].integer_or_none(),
         seconds=value["seconds"].number(),
+        weak_publish=value["weak_publish"].flag(),
         error=_read_error(value["error"]),
     )
 

@@ -45,6 +45,7 @@ class Outcome:
     """How a transfer ended. `path` is where the file lies below the root; it may have a second name.
 
     `notes` say what could not be kept of a file that is here all the same.
+    `weak_publish`: its file system could not refuse to replace that name, so it was only looked at first.
     """
 
     transfer: Transfer
@@ -54,6 +55,7 @@ class Outcome:
     digests: tuple[Digest, ...] = ()
     size: int | None = None
     seconds: float = 0.0
+    weak_publish: bool = False
     error: WatchmanError | None = None
     notes: tuple[str, ...] = ()
 
@@ -70,6 +72,7 @@ class Outcome:
             "state": self.state.value,
             "verification": self.verification.value,
             "seconds": round(self.seconds, 3),
+            "weak_publish": self.weak_publish,
             "error": error,
             "notes": list(self.notes),
         }

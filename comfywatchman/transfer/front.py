@@ -10,6 +10,7 @@ ranges is hashed in order all the same. It reads what lies in the file, not what
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -19,8 +20,9 @@ from ..hasher import Hasher
 from .journal import Mark
 from .limits import Limits
 from .partial import Partial
-from .place import begin_sync, disk_error
+from .place import begin_sync, disk_error, is_held
 
+_LOG: Final = logging.getLogger(__name__)
 _BLOCK: Final = 1 << 20
 _AHEAD: Final = 16 << 20  # bytes that may lie written and not hashed before lanes wait
 _GLANCE: Final = 0.1  # seconds between two looks whether the hashing thread has ended
@@ -166,8 +168,17 @@ class Front:
             raise Damaged(self._marks[-1][0] if self._marks else 0)
         self._marks.append(mark)
         if claim is None and time.monotonic() - self._saved >= self._limits.checkpoint:
+            self._save(mark)
+
+    def _save(self, mark: Mark) -> None:
+        """Write the journal; one that another program holds open is written the next time."""
+        try:
             self._partial.checkpoint(self._all_marks(mark))
-            self._saved = time.monotonic()
+        except OSError as fault:
+            if not is_held(fault):
+                raise
+            _LOG.info("%s: its journal is held by another program", self._partial.name)
+        self._saved = time.monotonic()
 
     def _all_marks(self, last: Mark) -> tuple[Mark, ...]:
         """Marks made and marks of the earlier run that are still ahead."""

@@ -10,11 +10,13 @@ urllib3 leaves this module.
 from __future__ import annotations
 
 import os
+import socket
 import ssl
 import threading
 import time
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Final, Self
 
@@ -26,6 +28,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from ..errors import HubUnavailable, Interrupted, Refused, SizeMismatch, WatchmanError
 from ..names import printable
+from ..outage import find_cause, is_unknown, system_words, tell_lookup
 from .ask import Ask, Changed, NoRanges, check_headers, extent, strong_tag
 from .events import Authorize
 from .guard import Guard, Hop, Reach, is_loopback, strip_query
@@ -97,7 +100,7 @@ class Body:
         try:
             data: bytes = self._raw.read1(_CHUNK, decode_content=False) or b""
         except (faults.HTTPError, OSError, ValueError) as fault:
-            raise translate(fault, shown=self.hop.shown, hub=self._ask.hub, begun=True) from fault
+            raise translate(fault, hop=self.hop, hub=self._ask.hub, begun=True) from fault
         self._pace(len(data))
         if self.left is not None:
             self.left -= len(data)
@@ -127,7 +130,10 @@ class Client:
     def __init__(self, *, guard: Guard, limits: Limits, authorize: Authorize, stop: threading.Event) -> None:
         self._guard, self._limits = guard, limits
         self._authorize, self._stop = authorize, stop
-        self._open: weakref.WeakSet[HTTPConnection] = weakref.WeakSet()
+        self._lines: weakref.WeakKeyDictionary[socket.socket, int] = weakref.WeakKeyDictionary()
+        self._lines_lock = threading.Lock()
+        self._asking = threading.local()
+        self._met: set[str] = set()  # hosts that were there in this run: if they vanish, it is for a while
         reaches: tuple[Reach, ...] = ("public", "loopback", "any")
         self._sessions = {reach: self._session(reach) for reach in reaches}
 
@@ -138,12 +144,12 @@ class Client:
         for session in self._sessions.values():
             session.close()
 
-    def abort(self) -> None:
-        """Break every connection, so that threads waiting for bytes wake up."""
-        for connection in list(self._open):
-            sock = connection.sock
-            if sock is not None:
-                _shut(sock)
+    def abort(self, line: int | None = None) -> None:
+        """Break the connections of a line, or all, so that threads waiting for bytes wake up."""
+        with self._lines_lock:
+            found = [sock for sock, one in self._lines.items() if line in (None, one)]
+        for sock in found:
+            shut(sock)
 
     def open(self, ask: Ask, *, direct: Hop | None = None) -> Body:
         """Follow the redirects to the bytes; `direct` starts at a hop that an earlier answer came from.
@@ -153,6 +159,7 @@ class Client:
             HubUnavailable, Interrupted: may go better later.
             WatchmanError: Refused, NotAModel, SizeMismatch, or what the hub says: see `refusals`.
         """
+        self._asking.line = ask.line
         hop = direct or self._guard.check_url(ask.url)
         for _ in range(self._limits.redirects + 1):
             response = self._get(hop, ask)
@@ -187,7 +194,8 @@ class Client:
         except (requests.RequestException, faults.HTTPError, OSError, ValueError) as fault:
             if self._stop.is_set():
                 raise Interrupted(f"{ask.name}: stopped") from fault
-            raise translate(fault, shown=hop.shown, hub=ask.hub, begun=False) from fault
+            met = hop.host in self._met
+            raise translate(fault, hop=hop, hub=ask.hub, begun=False, met=met) from fault
 
     def _accept(self, response: requests.Response, ask: Ask, hop: Hop, *, elsewhere: bool) -> Body:
         """A body, if status and headers say it holds the bytes asked for."""
@@ -211,10 +219,16 @@ class Client:
         session = requests.Session()
         session.trust_env = False
         session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
-        adapter = _Adapter(_guarded_pools(self._guard, reach, self._open.add), self._limits.connections)
+        adapter = _Adapter(_guarded_pools(self._guard, reach, self._use), self._limits.connections)
         session.mount("https://", adapter)
         session.mount("http://", adapter)
         return session
+
+    def _use(self, host: str, sock: socket.socket) -> None:
+        """Note on whose line this thread now waits, on a new connection or on one that was open."""
+        with self._lines_lock:
+            self._met.add(host)
+            self._lines[sock] = self._asking.line
 
 
 class _Adapter(HTTPAdapter):
@@ -230,57 +244,78 @@ class _Adapter(HTTPAdapter):
 
 
 def _guarded_pools(
-    guard: Guard, reach: Reach, register: Callable[[HTTPConnection], None]
+    guard: Guard, reach: Reach, use: Callable[[str, socket.socket], None]
 ) -> dict[str, type[HTTPConnectionPool]]:
-    """Pool classes by scheme whose sockets come from the guard."""
+    """Pool classes by scheme whose sockets come from the guard; `use` hears of each that is waited on."""
 
     def connect(connection: HTTPConnection) -> Any:
-        register(connection)
         timeout = connection.timeout if isinstance(connection.timeout, int | float) else None
         try:
-            return guard.connect(connection.host, connection.port or 0, reach=reach, timeout=timeout)
+            sock = guard.connect(connection.host, connection.port or 0, reach=reach, timeout=timeout)
         except TimeoutError as fault:
             raise faults.ConnectTimeoutError(connection, f"no connection in {timeout} s") from fault
         except OSError as fault:
             raise faults.NewConnectionError(connection, f"no connection: {fault}") from fault
+        use(connection.host, sock)
+        return sock
+
+    def guarded(kind: type[HTTPConnection]) -> type[HTTPConnection]:
+        def answer(connection: HTTPConnection) -> Any:
+            if connection.sock is not None:  # TLS has wrapped the one that was connected
+                use(connection.host, connection.sock)
+            return kind.getresponse(connection)
+
+        return type("GuardedConnection", (kind,), {"_new_conn": connect, "getresponse": answer})
 
     return {
-        scheme: type(
-            "GuardedPool",
-            (pool,),
-            {"ConnectionCls": type("GuardedConnection", (connection,), {"_new_conn": connect})},
-        )
+        scheme: type("GuardedPool", (pool,), {"ConnectionCls": guarded(connection)})
         for scheme, (pool, connection) in _SCHEMES.items()
     }
 
 
-def translate(fault: Exception, *, shown: str, hub: str, begun: bool) -> WatchmanError:
-    """Our error for anything requests, urllib3 or a socket raises. `begun`: bytes were already coming."""
-    what = f"{shown}: {printable(str(fault))[:200] or type(fault).__name__}"
-    if _is_caused_by(fault, ssl.SSLCertVerificationError):
+class UnknownName(HubUnavailable):
+    """Nobody knows the name of the host: the address is wrong, or this machine is not online."""
+
+
+def translate(fault: Exception, *, hop: Hop, hub: str, begun: bool, met: bool = False) -> WatchmanError:
+    """Our error for anything requests, urllib3 or a socket raises, in our words.
+
+    `begun`: bytes were already coming. `met`: this run has been connected to the host before.
+    """
+    lookup = find_cause(fault, socket.gaierror)
+    if lookup is not None and not _is_proxys(fault):
+        kind = UnknownName if is_unknown(lookup) and not met else HubUnavailable
+        return kind(tell_lookup(hop.host), hub=hub)
+    certificate = find_cause(fault, ssl.SSLCertVerificationError)
+    if certificate is not None:
+        reason = printable(getattr(certificate, "verify_message", ""))
         return Refused(
-            f"{what}: the server's certificate is not accepted",
+            f"{hop.shown}: the server's certificate is not accepted" + (f" ({reason})" if reason else ""),
             hint="Check this computer's date, and REQUESTS_CA_BUNDLE if a proxy opens TLS here.",
         )
-    if isinstance(fault, requests.ConnectionError | requests.Timeout):
-        return Interrupted(what) if begun else HubUnavailable(what, hub=hub)
-    if isinstance(fault, ValueError):  # InvalidURL, InvalidHeader, MissingSchema, InvalidSchema and kin
-        return Refused(what)
+    if isinstance(fault, ValueError) and not begun:  # InvalidURL, InvalidHeader, MissingSchema and kin
+        return Refused(f"{hop.shown}: this address, or what would be sent there, is not valid HTTP")
+    what = f"{hop.shown}: {_words(fault, begun=begun)}"
     return Interrupted(what) if begun else HubUnavailable(what, hub=hub)
 
 
-def _is_caused_by(fault: BaseException, kind: type[BaseException]) -> bool:
-    """Whether an exception of that kind stands anywhere behind this one."""
-    seen: set[int] = set()
-    todo: list[object] = [fault]
-    while todo:
-        one = todo.pop()
-        if isinstance(one, kind):
-            return True
-        if isinstance(one, BaseException) and id(one) not in seen:
-            seen.add(id(one))
-            todo += [one.__cause__, one.__context__, getattr(one, "reason", None), *one.args]
-    return False
+def _words(fault: Exception, *, begun: bool) -> str:
+    """What happened to a line; the libraries' own words are for programmers."""
+    if _is_proxys(fault):
+        return "the proxy does not let it through; check HTTPS_PROXY and NO_PROXY"
+    if find_cause(fault, faults.TimeoutError) or find_cause(fault, TimeoutError):
+        return "nothing came for too long" if begun else "no answer in time"
+    if find_cause(fault, ssl.SSLError) or find_cause(fault, faults.SSLError):
+        return "the TLS connection broke"
+    return printable(system_words(fault)) or (
+        "the line broke" if begun else "it hung up, or its answer is no HTTP"
+    )
+
+
+def _is_proxys(fault: Exception) -> bool:
+    """Whether a proxy stood in the way."""
+    kinds: tuple[type[Exception], ...] = (faults.ProxyError, requests.exceptions.ProxyError)
+    return any(find_cause(fault, kind) for kind in kinds)
 
 
 def _error_body(response: requests.Response) -> bytes:
@@ -294,9 +329,11 @@ def _error_body(response: requests.Response) -> bytes:
     return body
 
 
-def _shut(sock: Any) -> None:
-    """Wake whoever waits on a socket."""
-    try:
-        sock.shutdown(2)
-    except OSError:
-        return  # it is already gone
+def shut(sock: socket.socket) -> None:
+    """Wake whoever waits on a socket.
+
+    Past `SSLSocket.shutdown`, which makes a plain socket of it: another thread would then read what is left
+    of the TLS records, undeciphered, as bytes of the file.
+    """
+    with suppress(OSError):  # it is already gone
+        socket.socket.shutdown(sock, socket.SHUT_RDWR)

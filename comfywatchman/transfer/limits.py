@@ -29,11 +29,13 @@ class Limits:
     least: int = 16 * 1024  # bytes that must come within `stall`, and what counts as progress
 
     retries: int = 5  # in a row without progress
+    lookups: int = 1  # the same where nobody knows the host's name: who is not online is told soon
     backoff: float = 1.0  # before the first retry; doubles each time
     patience: float = 3600.0  # the longest Retry-After that is waited for
 
     margin: int = 2 * GIB  # room that stays free on the target's file system, or
     margin_share: float = 0.05  # … this share of what is to be written, whichever is more
+    reserve_from: int = 16 * MIB  # the room for files from this size on is set aside before they come
     largest: int = 200 * GIB  # one file
     files: int = 200  # one run
     total: int = 500 * GIB

@@ -4,28 +4,27 @@
     ink.safetensors.1f2e3d4c.cwjournal    see `journal`
 
 A mark is believed only after its bytes have been read and hashed again, which resuming does anyway.
-Each process writes a partial of its own name. One that is left over is adopted only by a process that
-gets its lock, on a file system where locks are seen to work, and only while the file has no other name:
-otherwise it might be somebody's finished model. Elsewhere a fresh partial is begun.
+One that is left over is adopted only by who can claim it (see `claim`), and only while the file has no other
+name: otherwise it might be somebody's finished model. Elsewhere a fresh partial is begun.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import re
-import secrets
-import stat
 import sys
 import threading
 from contextlib import suppress
 from dataclasses import replace
+from typing import Final
 
 from ..decode import DecodeError
+from .claim import claim, journal_name, lock, part_name, parts_of
 from .journal import JOURNAL_LIMIT, Identity, Journal, Mark, parse_journal
-from .place import Place, sync
+from .place import Place, reserve, sync
 
-if sys.platform != "win32":
-    import fcntl
+_LOG: Final = logging.getLogger(__name__)
 
 
 class Partial:
@@ -44,13 +43,13 @@ class Partial:
             OSError: the folder cannot be written.
         """
         best: Partial | None = None
-        for name in _parts_of(place, target):
+        for name in parts_of(place, target):
             found = _adopt(place, name, identity)
             if found is None:
                 continue
             if best is not None:
                 found, best = sorted((found, best), key=lambda partial: partial.journal.done)
-                found.remove()
+                found.clear()
             else:
                 best = found
         return best or cls._create(place, target, identity)
@@ -58,10 +57,10 @@ class Partial:
     @classmethod
     def _create(cls, place: Place, target: str, identity: Identity) -> Partial:
         while True:
-            name = _part_name(target)
+            name = part_name(target)
             fd = place.create(name)
             partial = cls(place, name, fd, Journal(identity=identity))
-            if _lock(fd) and partial.is_ours():
+            if lock(fd) and partial.is_ours():
                 return partial
             os.close(fd)  # a sweeping process was quicker between the two calls and took the file away
 
@@ -104,6 +103,20 @@ class Partial:
         """Bytes of the file, holes counted."""
         return os.fstat(self._fd).st_size
 
+    def reserve(self, size: int) -> None:
+        """Set room aside for the whole file where that can be done, so that a full disk is told at once.
+
+        What lies in the file and how long it is stays the same; `trim`, `restart` and `release` give it back.
+
+        Raises:
+            OSError: there is not enough room.
+        """
+        try:
+            reserve(self._fd, size)
+        except OSError:
+            os.ftruncate(self._fd, self.size())
+            raise
+
     def trim(self, size: int) -> None:
         """Cut the file, and the marks, to a size; bytes that have got another name are left alone.
 
@@ -117,7 +130,7 @@ class Partial:
 
     def restart(self) -> None:
         """Forget every byte: the file is another one now."""
-        self.place.unlink(_journal_name(self.name))
+        self.place.unlink(journal_name(self.name))
         os.ftruncate(self._fd, 0)
         self.journal = Journal(identity=self.journal.identity)
 
@@ -129,79 +142,90 @@ class Partial:
         """Sync the bytes, then write down that they can be trusted up to the last mark."""
         self.journal = replace(self.journal, marks=marks)
         sync(self._fd)
-        self.place.write_whole(_journal_name(self.name), self.journal.to_bytes(), lasting=True)
+        self.place.write_whole(journal_name(self.name), self.journal.to_bytes(), lasting=True)
 
     def is_ours(self) -> bool:
         """Whether the name still belongs to the file we write, and to no other name."""
         named = self.place.stat(self.name)
-        if sys.platform == "win32":  # pragma: no cover
-            return named is not None
+        if sys.platform == "win32":  # pragma: no cover - nobody renames there what is open
+            return named is not None and named.st_nlink <= 1
         open_file = os.fstat(self._fd)
         return named is not None and os.path.samestat(named, open_file) and open_file.st_nlink == 1
 
     def release(self) -> None:
         """Close it for a later run; what holds nothing worth keeping is removed."""
         if self.journal.done and self.is_ours():
-            os.close(self._fd)
+            try:
+                os.ftruncate(self._fd, self.size())  # gives back room that was set aside
+            finally:
+                self._close()
         else:
             self.remove()
 
     def remove(self) -> None:
         """Take the partial and its journal away."""
         self.detach()
-        self.place.unlink(_journal_name(self.name))
-        self.place.unlink(f"{_journal_name(self.name)}.new")
-        self.place.unlink(self.name)
-        if self._fd >= 0:
-            os.close(self._fd)
+        try:
+            self.place.unlink(journal_name(self.name))
+            self.place.unlink(f"{journal_name(self.name)}.new")
+            self.place.unlink(self.name)
+        finally:
+            self._close()
+
+    def clear(self) -> None:
+        """Take it away if that can be done now, else leave it to a later run: it is of no more use."""
+        try:
+            self.remove()
+        except OSError as fault:
+            _LOG.warning(
+                "%s cannot be removed now and stays until a later run: %s", self.name, fault.strerror
+            )
 
     def detach(self) -> None:
         """Close the file where the system renames and removes closed files only."""
-        if sys.platform == "win32" and self._fd >= 0:  # pragma: no cover
+        if sys.platform == "win32":  # pragma: no cover
+            self._close()
+
+    def attach(self) -> None:
+        """Open it again after `detach`: it did not get its name and goes on being a partial."""
+        if sys.platform == "win32" and self._fd < 0:  # pragma: no cover
+            self._fd = self.place.open(self.name, os.O_RDWR)
+
+    def _close(self) -> None:
+        if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
 
 
 def kept_bytes(place: Place, target: str, identity: Identity) -> int:
     """Bytes of that file which already lie in a partial here; nothing is changed."""
-    journals = (_read_journal(place, name) for name in _parts_of(place, target))
+    journals = (_read_journal(place, name) for name in parts_of(place, target))
     return max((j.done for j in journals if j and j.identity == identity), default=0)
 
 
 def sweep(place: Place, target: str, identity: Identity) -> None:
     """Remove leftover partials of a file that is here now, and journals whose partial is gone.
 
-    A power cut may take back the removal of a journal and not that of its partial.
+    A power cut may take back the removal of a journal and not that of its partial. What cannot be removed
+    now, since another program holds it open, is removed by a later run.
     """
-    for name in _parts_of(place, target):
+    for name in parts_of(place, target):
         found = _adopt(place, name, identity)
         if found is not None:
-            found.remove()
+            found.clear()
     names = set(place.names())
     journal = re.compile(re.escape(target) + r"\.[0-9a-f]{8}\.cwjournal(\.new)?")
     for name in filter(journal.fullmatch, names):
         part = name.removesuffix(".new").removesuffix(".cwjournal") + ".cwpart"
         if part not in names:
-            place.unlink(name)
-
-
-def _part_name(target: str) -> str:
-    return f"{target}.{secrets.token_hex(4)}.cwpart"
-
-
-def _journal_name(part: str) -> str:
-    return f"{part.removesuffix('.cwpart')}.cwjournal"
-
-
-def _parts_of(place: Place, target: str) -> list[str]:
-    pattern = re.compile(re.escape(target) + r"\.[0-9a-f]{8}\.cwpart")
-    return [name for name in place.names() if pattern.fullmatch(name)]
+            with suppress(OSError):
+                place.unlink(name)
 
 
 def _read_journal(place: Place, part: str) -> Journal | None:
     """A partial's journal; None if there is none that can be read."""
     try:
-        data = place.read_whole(_journal_name(part), limit=JOURNAL_LIMIT + 1)
+        data = place.read_whole(journal_name(part), limit=JOURNAL_LIMIT + 1)
         return parse_journal(data) if data is not None else None
     except (DecodeError, OSError):
         return None
@@ -209,7 +233,7 @@ def _read_journal(place: Place, part: str) -> Journal | None:
 
 def _adopt(place: Place, name: str, identity: Identity) -> Partial | None:
     """Take over a leftover partial of the same file; clear it away if nobody can ever use it."""
-    claimed = _claim(place, name)
+    claimed = claim(place, name)
     if claimed is None:
         return None
     name, fd = claimed
@@ -219,60 +243,7 @@ def _adopt(place: Place, name: str, identity: Identity) -> Partial | None:
         return None
     partial = Partial(place, name, fd, journal or Journal(identity=identity))
     if not partial.is_ours() or journal is None:
-        partial.remove()
+        partial.clear()
         return None
     partial.trim(0 if partial.size() < journal.done else journal.done)
     return partial
-
-
-def _claim(place: Place, name: str) -> tuple[str, int] | None:
-    """Open a leftover partial so that no other process can; None if one has it."""
-    try:
-        found = place.stat(name)
-        if found is None or not stat.S_ISREG(found.st_mode):
-            return None
-        if sys.platform == "win32":  # pragma: no cover - an open file cannot be renamed there
-            fresh = _part_name(re.sub(r"\.[0-9a-f]{8}\.cwpart\Z", "", name))
-            place.rename(name, fresh)
-            with suppress(OSError):
-                place.rename(_journal_name(name), _journal_name(fresh))
-            return fresh, place.open(fresh, os.O_RDWR)
-        fd = place.open(name, os.O_RDWR)
-    except OSError:
-        return None
-    if _lock(fd) and _locks_work(place, name):
-        return name, fd
-    os.close(fd)
-    return None
-
-
-def _lock(fd: int) -> bool:
-    """Lock a partial for as long as it is open; the system frees it when the process dies."""
-    if sys.platform == "win32":  # pragma: no cover
-        return True
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:  # no locks on this file system: nobody will adopt the partial
-        return True
-    return True
-
-
-def _locks_work(place: Place, name: str) -> bool:
-    """Whether a second lock on a locked file is refused here, as it is not on some network drives."""
-    if sys.platform == "win32":  # pragma: no cover
-        return True
-    try:
-        second = place.open(name, os.O_RDWR)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(second, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    finally:
-        os.close(second)
-    return False

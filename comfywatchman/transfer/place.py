@@ -8,32 +8,70 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import logging
 import os
 import stat
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Final, Self
 
-from ..errors import NoSpace, NotWritable, Refused, WatchmanError
+from ..errors import Interrupted, NoSpace, NotWritable, Refused, WatchmanError
 from ..names import safe_path
 
+_LOG: Final = logging.getLogger(__name__)
 _HAS_DIR_FD: Final = os.open in os.supports_dir_fd and os.link in os.supports_dir_fd
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _BASE: Final = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
 _SYNC_FILE_RANGE_WRITE: Final = 2  # linux/fs.h
+_FALLOC_FL_KEEP_SIZE: Final = 1  # linux/falloc.h
 _NO_LINKS: Final = frozenset(
     {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
 )
+# Windows' own numbers, of which several become the same errno: learn.microsoft.com, "System Error Codes"
+_NO_LINKS_WINDOWS: Final = frozenset({1, 50})  # ERROR_INVALID_FUNCTION, ERROR_NOT_SUPPORTED: exFAT, FAT32
+_DENIED_WINDOWS: Final = 5  # ERROR_ACCESS_DENIED, also said of a file that is being deleted
+_HELD_WINDOWS: Final = frozenset({32, 33})  # ERROR_SHARING_VIOLATION, ERROR_LOCK_VIOLATION
+_HELD: Final = frozenset({errno.EBUSY, errno.ETXTBSY})  # what becomes of those on a mounted share
+_PAUSES: Final = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)  # seconds between two tries at a file that others hold
 
 
 def disk_error(fault: OSError, where: str) -> WatchmanError:
-    """Our error for one of the file system; none of them goes away by trying again."""
+    """Our error for one of the file system; only what another program holds may go better later."""
     reason = fault.strerror or type(fault).__name__
     if fault.errno in _FULL:
         return NoSpace(f"{where}: {reason}")
+    if is_held(fault):
+        return Interrupted(
+            f"{where}: another program holds the file open ({reason})",
+            hint="A virus scanner or a backup may read it. Run the same command again; what came is kept.",
+        )
     return NotWritable(f"{where}: {reason}")
+
+
+def is_held(fault: OSError) -> bool:
+    """Whether another program has the file open in a way that bars us from renaming or removing it."""
+    return fault.errno in _HELD or getattr(fault, "winerror", None) in _HELD_WINDOWS
+
+
+def patiently(call: Callable[[], object]) -> None:
+    """Do something to a name, again after a while where a virus scanner or an indexer may have held the file.
+
+    Raises:
+        OSError: the last try's; at once where waiting cannot help, as with rights on POSIX.
+    """
+    for pause in _PAUSES:
+        try:
+            call()
+        except OSError as fault:
+            if not is_held(fault) and getattr(fault, "winerror", None) != _DENIED_WINDOWS:
+                raise
+        else:
+            return
+        time.sleep(pause)
+    call()
 
 
 @contextmanager
@@ -117,22 +155,24 @@ class Place:
         Raises:
             FileExistsError: the new name is taken.
         """
+        old, new = self._at(name), self._at(new)
         try:
-            os.link(self._at(name), self._at(new), src_dir_fd=self._fd, dst_dir_fd=self._fd)
+            patiently(lambda: os.link(old, new, src_dir_fd=self._fd, dst_dir_fd=self._fd))
         except OSError as fault:
-            if fault.errno in _NO_LINKS:
+            if fault.errno in _NO_LINKS or getattr(fault, "winerror", None) in _NO_LINKS_WINDOWS:
                 return False
             raise
         return True
 
     def rename(self, name: str, new: str) -> None:
         """Rename; what lay under the new name is gone."""
-        os.replace(self._at(name), self._at(new), src_dir_fd=self._fd, dst_dir_fd=self._fd)
+        old, new = self._at(name), self._at(new)
+        patiently(lambda: os.replace(old, new, src_dir_fd=self._fd, dst_dir_fd=self._fd))
 
     def unlink(self, name: str) -> None:
         """Remove a name if it is there."""
         with suppress(FileNotFoundError):
-            os.unlink(self._at(name), dir_fd=self._fd)
+            patiently(lambda: os.unlink(self._at(name), dir_fd=self._fd))
 
     def sync(self) -> None:
         """Make the names themselves last; a no-op where folders cannot be synced."""
@@ -185,6 +225,31 @@ def begin_sync(fd: int, start: int, count: int) -> None:
         if call is not None:
             offset = ctypes.c_int64
             call(fd, offset(start), offset(count), _SYNC_FILE_RANGE_WRITE)
+
+
+def reserve(fd: int, size: int) -> bool:
+    """Set room aside for a file of that size, whose own size stays as it is; False where that cannot be had.
+
+    Not by `posix_fallocate`, which makes the file longer, and writes it full of zeroes where the file system
+    knows no better. Cutting the file, even to its own length, gives the room back.
+
+    Raises:
+        OSError: there is not enough room.
+    """
+    if sys.platform != "linux":
+        return False
+    disk, taken = os.fstatvfs(fd), os.fstat(fd).st_blocks * 512
+    if disk.f_blocks and size - taken > disk.f_bavail * disk.f_frsize:  # else it would fill the disk first
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    library = ctypes.CDLL(None, use_errno=True)
+    call = getattr(library, "fallocate64", None) or getattr(library, "fallocate", None)  # musl has the latter
+    if call is None or call(fd, _FALLOC_FL_KEEP_SIZE, ctypes.c_int64(0), ctypes.c_int64(size)) == 0:
+        return call is not None
+    code = ctypes.get_errno()
+    if code in _FULL:
+        raise OSError(code, os.strerror(code))
+    _LOG.debug("no room can be set aside here: %s", os.strerror(code))
+    return False
 
 
 def _real_folder(base: Path, below: PurePosixPath, roots: tuple[str, ...]) -> Path:

@@ -11,6 +11,7 @@ from ..digest import match_digests
 from ..errors import NoSpace, NotWritable, Refused, WatchmanError
 from ..names import fold
 from ..plan import Transfer
+from .claim import held_room
 from .journal import Identity
 from .limits import Limits
 from .partial import Partial, kept_bytes
@@ -99,9 +100,8 @@ def _look(transfer: Transfer, roots: tuple[str, ...]) -> _Need:
         if found is not None and (found.st_mode & 0o170000) == 0o040000:
             raise NotWritable(f"{where}: a folder has this name")
         identity = Identity.of(transfer.source)
-        kept = kept_bytes(place, name, identity)
-        if not kept:
-            Partial.begin(place, name, identity).release()
+        Partial.begin(place, name, identity).release()  # gives back what a killed run had set aside, too
+        kept = max(kept_bytes(place, name, identity), held_room(place.folder, name))
         here = found is not None and found.st_size == transfer.source.size
         size = 0 if here else max(0, (transfer.source.size or 0) - kept)
         return _Need(transfer, place.device, str(place.folder), size)

@@ -15,7 +15,9 @@ import os
 import stat
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import Enum
 from typing import Final
 
 from ..catalog import RemoteFile
@@ -24,7 +26,7 @@ from ..errors import NotWritable
 from ..hasher import Hasher
 from ..names import second_name
 from .partial import Partial
-from .place import Place, disk_errors, sync
+from .place import Place, disk_errors, patiently, sync
 
 _BLOCK: Final = 1 << 20
 _RENAME_NOREPLACE: Final = 1  # linux/fs.h
@@ -32,10 +34,22 @@ _RENAME_NOREPLACE: Final = 1  # linux/fs.h
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """Under which name the content lies now; `fresh` is False if it had been there before."""
+    """Under which name the content lies now; `fresh` is False if it had been there before.
+
+    `weak`: nothing could refuse to replace the name, it was only looked at first.
+    """
 
     name: str
     fresh: bool
+    weak: bool = False
+
+
+class _Take(Enum):
+    """What came of giving a partial a name."""
+
+    TAKEN = "the name is another file's"
+    SURE = "done; nothing can have been replaced"
+    WEAK = "done; the name was free when it was looked at"
 
 
 def publish(partial: Partial, names: Iterator[str], sha256: Digest) -> Published:
@@ -47,18 +61,30 @@ def publish(partial: Partial, names: Iterator[str], sha256: Digest) -> Published
     """
     sync(partial.fd)
     size = partial.size()
-    partial.detach()
-    for name in names:
-        if not partial.is_ours():
-            raise NotWritable(f"{partial.name}: another program moved the partial or linked to it")
-        if _take_name(partial.place, partial.name, name):
-            partial.place.sync()
-            partial.remove()
-            return Published(name, fresh=True)
-        if holds(partial.place, name, size=size, digest=sha256):
-            partial.remove()
-            return Published(name, fresh=False)
+    with _closed(partial):
+        for name in names:
+            if not partial.is_ours():
+                raise NotWritable(f"{partial.name}: another program moved the partial or linked to it")
+            take = _take_name(partial.place, partial.name, name)
+            if take is not _Take.TAKEN:
+                partial.place.sync()
+                partial.clear()
+                return Published(name, fresh=True, weak=take is _Take.WEAK)
+            if holds(partial.place, name, size=size, digest=sha256):
+                partial.clear()
+                return Published(name, fresh=False)
     raise NotWritable(f"{partial.name}: every name for it is taken by other content")
+
+
+@contextmanager
+def _closed(partial: Partial) -> Iterator[None]:
+    """Closed where the system demands that for renaming; open again if it did not come to that."""
+    partial.detach()
+    try:
+        yield
+    except BaseException:
+        partial.attach()
+        raise
 
 
 def target_names(name: str, source: RemoteFile, sha256: Digest | None) -> Iterator[str]:
@@ -125,37 +151,39 @@ def set_aside(partial: Partial, name: str, sha256: Digest) -> str:
     aside = f"{name}.mismatch-{sha256.hex[:8]}"
     with disk_errors(aside):
         sync(partial.fd)
-        partial.detach()
-        if not partial.is_ours() or not _take_name(partial.place, partial.name, aside):
-            partial.remove()  # the same bytes were set aside before
-            return aside
-        partial.place.sync()
-        partial.remove()
+        with _closed(partial):
+            if partial.is_ours():
+                _take_name(partial.place, partial.name, aside)  # taken: by the same bytes, set aside before
+                partial.place.sync()
+            partial.clear()
     return aside
 
 
-def _take_name(place: Place, part: str, name: str) -> bool:
+def _take_name(place: Place, part: str, name: str) -> _Take:
     """Give the partial a name if that is free, without ever replacing a file."""
     try:
-        if not place.link(part, name):
-            _rename_free(place, part, name)
+        if place.link(part, name):
+            return _Take.SURE
+        return _rename_free(place, part, name)
     except FileExistsError:
-        return False
-    return True
+        return _Take.TAKEN
 
 
-def _rename_free(place: Place, part: str, name: str) -> None:
+def _rename_free(place: Place, part: str, name: str) -> _Take:
     """Rename to a free name where there are no hard links (exFAT, some network drives).
 
     Windows refuses by itself to rename onto a name that is taken, Linux when asked. Where neither can be had,
     look, then rename: a weak publish, in which a file made in between by another program would be lost.
     """
     if sys.platform == "win32":  # pragma: no cover
-        (place.folder / part).rename(place.folder / name)
-    elif not _rename_noreplace(place, part, name):
-        if place.stat(name) is not None:
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name)
-        place.rename(part, name)
+        patiently(lambda: (place.folder / part).rename(place.folder / name))
+        return _Take.SURE
+    if _rename_noreplace(place, part, name):
+        return _Take.SURE
+    if place.stat(name) is not None:
+        return _Take.TAKEN
+    place.rename(part, name)
+    return _Take.WEAK
 
 
 def _rename_noreplace(place: Place, part: str, name: str) -> bool:

@@ -19,6 +19,7 @@ from typing import Self
 
 from ..errors import Interrupted, UnsafePath
 from ..plan import Transfer
+from .claim import held_room
 from .crew import Crew
 from .entry import OPEN, Entry, failure, host_of, make_id
 from .events import Authorize, Listener, Listeners, OnEnd, Outcome, State
@@ -27,8 +28,9 @@ from .http import Client
 from .limits import Limits
 from .owner import find_self
 from .preflight import Problem, preflight
+from .rows import PATIENCE, Ids, Standing, open_base
 from .shared import Shared, clear_partials, device_of
-from .store import PATIENCE, Ids, Standing, Store, open_base
+from .store import Store
 
 __all__ = ["Guard", "Limits", "Problem", "Queue", "preflight", "run"]
 
@@ -101,7 +103,9 @@ class Queue:
         for entry in self._store.expected():
             device = device_of(entry.transfer.root)
             if entry.id not in besides and device is not None:
-                needs[device] += max(0, (entry.transfer.source.size or 0) - entry.done)
+                target = Path(entry.transfer.root, entry.transfer.path)
+                set_aside = held_room(target.parent, target.name)  # and so no longer among what is free
+                needs[device] += max(0, (entry.transfer.source.size or 0) - max(entry.done, set_aside))
         return needs
 
     # ── what a person does to it ──

@@ -25,7 +25,8 @@ from .events import Listener, OnEnd, Outcome, Progress, State
 from .journal import Identity
 from .partial import sweep
 from .place import Place, disk_errors
-from .store import Standing, Store
+from .rows import Standing
+from .store import Store
 
 _LOG: Final = logging.getLogger(__name__)
 _LOOK: Final = 0.5  # seconds between two looks at what others do

@@ -162,6 +162,7 @@ OUTCOME = {
     "state": {"verified", "failed", "cancelled", "skipped"},
     "verification": {"digest", "size", "structure", "none"},
     "seconds": is_seconds,
+    "weak_publish": bool,
     "error": maybe(ERROR),
 }
 MODEL = {"hub": str, "id": str, "name": str, "page": str, "type": maybe(str), "versions": list}
@@ -191,6 +192,7 @@ DOCUMENTS: dict[str, Shape] = {
         "files": [FILE],
         "problems": [PROBLEM],
     },
+    "comfywatchman.checkpoint/1": {"name": maybe(str), "revision": int},
     "comfywatchman.settings/1": {"settings": dict},
     "comfywatchman.token/1": {"hub": {"civitai", "huggingface"}, "has_token": bool},
     "comfywatchman.script/1": {"script": str},

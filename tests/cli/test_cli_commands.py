@@ -30,6 +30,7 @@ ALL = (
     "script",
     "search",
     "describe",
+    "checkpoint",
     "token",
     "settings",
     "demo",
@@ -453,3 +454,13 @@ def test_a_working_directory_that_is_gone(desk: Desk, monkeypatch: pytest.Monkey
     assert "fog.safetensors" in desk.run("inspect", flow).out
     monkeypatch.delenv("COMFYUI_PATH")
     assert desk.json("inspect", flow).error["code"] == "no-comfyui"
+
+
+def test_checkpoint(desk: Desk) -> None:
+    """The active checkpoint is shown and chosen, for every process of this data folder."""
+    assert (desk.json("checkpoint").status, desk.json("checkpoint").document["name"]) == (3, None)
+    assert desk.run("checkpoint", " sd.safetensors ").out == "sd.safetensors\n"
+    chosen = desk.json("checkpoint", "v:2247497")
+    assert (chosen.status, chosen.document["name"], chosen.document["revision"]) == (0, "v:2247497", 2)
+    assert desk.run("checkpoint").out == "v:2247497\n"
+    assert desk.run("checkpoint", " ").status == 2

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -68,6 +71,22 @@ def test_fetch(desk: Desk) -> None:
         ("lamp.safetensors", "verified", "digest"),
     ]
     assert desk.hub.log.counts()["delivery.bytes"] == 2
+
+
+def test_weak_publish(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that cannot refuse to replace a file is told, in words and in JSON."""
+
+    def no_link(*_: object, **__: object) -> None:
+        raise OSError(errno.EPERM, "no links here")
+
+    monkeypatch.setattr(os, "link", no_link)
+    monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: object())
+    flow = stock(desk)
+    assert "cannot refuse to replace" in desk.run("fetch", flow).out
+    for path in desk.files():
+        (desk.models / path).unlink()
+    ran = desk.json("fetch", flow)
+    assert {t["weak_publish"] for t in ran.document["transfers"]} == {True}
 
 
 def test_fetch_again(desk: Desk) -> None:

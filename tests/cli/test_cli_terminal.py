@@ -74,7 +74,7 @@ def test_questions_in_this_process(desk: Desk) -> None:
     assert len(desk.files()) == 3
     assert ran.err.count("fog.safetensors may be one of:") == 1
     assert "total" in ran.err
-    assert "missing: not found in" in ran.out
+    assert "missing: not found in the workflow's links, the" in ran.out
 
 
 def test_choice_left_open(desk: Desk) -> None:

@@ -13,7 +13,7 @@ from cli_desk import LORA, VAE, Desk
 from comfywatchman.planfile import read_plan
 from comfywatchman.transfer.events import State
 from comfywatchman.transfer.queue import Queue
-from comfywatchman.transfer.store import FILE_NAME
+from comfywatchman.transfer.rows import FILE_NAME
 
 HF = "https://huggingface.co/Comfy-Org/lamp/resolve/main/vae"
 

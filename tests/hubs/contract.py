@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -208,6 +209,19 @@ class HubContract:
         )
 
         assert [type(a).__mro__[1] for a in answers] == [HubUnavailable] * 9
+
+    def test_offline(self, stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A machine without network says so, in words, and soon."""
+
+        def lookup(*_: object, **__: object) -> None:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+        monkeypatch.setattr(socket, "getaddrinfo", lookup)
+        hub = stand.make("http://hub.example", None, None)
+        (answer,) = hub.find([reference("m.safetensors", url=stand.url)])
+
+        assert isinstance(answer, HubUnavailable)
+        assert answer.message == "hub.example: this name could not be looked up; is this machine online?"
 
     def test_hub_breaks_off(self, stand: Stand) -> None:
         """A hub found out of reach is not tried for each of the remaining references."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -276,7 +277,21 @@ def test_every_exception_is_translated(kind: type[Exception]) -> None:
     with pytest.raises(HubUnavailable) as caught:
         ask(Server.__new__(_Nowhere), adapter=_Raises(made))
     assert caught.value.hub == "test"
-    assert SECRET not in f"{caught.value} {caught.value.hint}"
+    told = f"{caught.value} {caught.value.hint}"
+    assert SECRET not in told
+    assert kind.__name__ not in told
+
+
+@pytest.mark.parametrize(("code", "waits"), [(socket.EAI_NONAME, [1.0]), (socket.EAI_AGAIN, [1.0, 2.0])])
+def test_name_without_address(code: int, waits: list[float]) -> None:
+    """A machine that is not online is told soon, and in words; a resolver in trouble is waited for."""
+    fault = requests.exceptions.ConnectionError("HTTPSConnectionPool(host=…)")
+    fault.__cause__ = socket.gaierror(code, "Name or service not known")
+    waited: list[float] = []
+    with pytest.raises(Unreachable) as caught:
+        ask(Server.__new__(_Nowhere), waited, adapter=_Raises(fault))
+    assert caught.value.message == "hub.example: this name could not be looked up; is this machine online?"
+    assert waited == waits
 
 
 class _Nowhere(Server):

@@ -152,7 +152,10 @@ class Server:
         with contextlib.suppress(OSError):  # the server has heard enough
             connection.send(body)
         response = connection.getresponse()
-        return Answer(response.status, dict(response.getheaders()), response.read())
+        answer = Answer(response.status, dict(response.getheaders()), response.read())
+        if answer.status >= 400:  # the server may hang up on what it did not read
+            connection.close()
+        return answer
 
     @property
     def _connection(self) -> http.client.HTTPConnection:

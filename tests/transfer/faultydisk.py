@@ -31,15 +31,17 @@ Record = tuple[Any, ...]  # ("create", name, file) ("write", file, offset, bytes
 class Plan:
     """What the layer does. `kill`: die before that call; `torn`: after half of it, if it writes.
 
-    `call` fails with `error` at its `nth` time, and ever after if `sticky`; `short` makes every write take
-    half of what it is given.
+    `call` fails with `error` at its `nth` time and `times` in all, or ever after if `sticky`; with `winerror`
+    as Windows would say it. `short` makes every write take half of what it is given.
     """
 
     kill: int = 0
     torn: bool = False
     call: str = ""
     error: str = ""
+    winerror: int = 0
     nth: int = 1
+    times: int = 1
     sticky: bool = False
     short: bool = False
     record: bool = False
@@ -96,9 +98,9 @@ class Layer:
                 if self.plan.torn and name in ("write", "pwrite"):
                     self._real[name](args[0], bytes(args[1])[: len(args[1]) // 2], *args[2:])
                 os.kill(os.getpid(), signal.SIGKILL)
-        if name == self.plan.call and (nth == self.plan.nth or (self.plan.sticky and nth > self.plan.nth)):
-            code = getattr(errno, self.plan.error)
-            raise OSError(code, os.strerror(code))
+        plan = self.plan
+        if name == plan.call and plan.nth <= nth and (plan.sticky or nth < plan.nth + plan.times):
+            raise _fault(plan.error, plan.winerror)
 
     def _shortened(self, name: str, args: tuple[Any, ...]) -> tuple[Any, ...]:
         if not self.plan.short or name not in ("write", "pwrite"):
@@ -135,3 +137,12 @@ class Layer:
                 self.log.append((name, str(args[0]), str(args[1])))
             case "unlink":
                 self.log.append((name, str(args[0])))
+
+
+def _fault(error: str, winerror: int) -> OSError:
+    """An error of the system; Windows' own number is an attribute more."""
+    code = getattr(errno, error)
+    fault = OSError(code, os.strerror(code))
+    if winerror:
+        vars(fault)["winerror"] = winerror
+    return fault

@@ -44,6 +44,7 @@ def small_pieces(segments: int) -> Limits:
         segment=32 << 10,
         segment_from=64 << 10,
         mark=32 << 10,
+        reserve_from=0,
         checkpoint=0.0,
         margin=0,
         margin_share=0.0,

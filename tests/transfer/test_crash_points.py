@@ -200,11 +200,74 @@ def test_journal_written_by_halves(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("scene", ["stream", "taken"], indirect=True)
-@pytest.mark.parametrize("error", ["EPERM", "EXDEV", "EMLINK", "ENOTSUP"])
-def test_no_links_here(scene: Scene, error: str) -> None:
+@pytest.mark.parametrize(
+    ("error", "winerror"), [("EPERM", 0), ("EXDEV", 0), ("EMLINK", 0), ("ENOTSUP", 0), ("EINVAL", 1)]
+)
+def test_no_links_here(scene: Scene, error: str, winerror: int) -> None:
     """A file system without hard links still gets the file, and nothing is replaced."""
     scene.set_up()
-    ended = scene.run(Plan(call="link", error=error, sticky=True))
+    ended = scene.run(Plan(call="link", error=error, winerror=winerror, sticky=True))
     assert ended.state == "verified", ended
     scene.check()
+    scene.heal()
+
+
+# ── held by another program, as virus scanners and indexers do on Windows ──
+
+HELD = [(call, *how) for call in ("link", "replace", "unlink") for how in (("EACCES", 5), ("EACCES", 32))]
+
+
+@pytest.mark.parametrize("scene", ["stream"], indirect=True)
+@pytest.mark.parametrize(("call", "error", "winerror"), [*HELD, ("link", "EBUSY", 0), ("unlink", "EBUSY", 0)])
+def test_held_for_a_moment(scene: Scene, call: str, error: str, winerror: int) -> None:
+    """What another program holds for a moment is waited for: one run, and nothing left about."""
+    scene.set_up()
+    ended = scene.run(Plan(call=call, error=error, winerror=winerror, times=2))
+    assert ended.state == "verified", ended
+    assert ended.counts[call] >= 3
+    assert {path.name for path in scene.root.iterdir()} == {NAME}
+
+
+@pytest.mark.parametrize("scene", ["stream"], indirect=True)
+def test_rights_are_not_waited_for(scene: Scene) -> None:
+    """Negative control: the same error from a system that means it fails at once."""
+    scene.set_up()
+    ended = scene.run(Plan(call="link", error="EACCES", times=2))
+    assert (ended.error, ended.counts["link"]) == ("not-writable", 1)
+    scene.heal()
+
+
+@FULL
+@pytest.mark.parametrize("scene", ["stream"], indirect=True)
+@pytest.mark.parametrize(("winerror", "told"), [(32, "interrupted"), (5, "not-writable")])
+def test_held_for_long(scene: Scene, winerror: int, told: str) -> None:
+    """What is held for longer fails with a word; the next run publishes without asking for a byte."""
+    scene.set_up()
+    ended = scene.run(Plan(call="link", error="EACCES", winerror=winerror, sticky=True))
+    assert ended.error == told, ended
+    assert ("another program" in ended.message) is (winerror == 32)
+    scene.server.seen.clear()
+    scene.heal()
+    assert scene.server.seen == []
+
+
+@FULL
+@pytest.mark.parametrize("scene", ["stream", "mismatch"], indirect=True)
+def test_held_after_publishing(scene: Scene) -> None:
+    """A partial that cannot be removed after publishing is no failure; a later run clears it."""
+    scene.set_up()
+    ended = scene.run(Plan(call="unlink", error="EACCES", winerror=32, sticky=True))
+    assert ended.state == scene.state, ended
+    assert ended.error in ("", "digest-mismatch")
+    assert any(scene.root.glob("*.cwpart"))
+    scene.heal()
+
+
+@FULL
+@pytest.mark.parametrize("scene", ["stream"], indirect=True)
+def test_held_journal(scene: Scene) -> None:
+    """A journal that is held all the time costs what could have been resumed, not the transfer."""
+    scene.set_up()
+    ended = scene.run(Plan(call="replace", error="EACCES", winerror=32, nth=2, sticky=True))
+    assert ended.state == "verified", ended
     scene.heal()

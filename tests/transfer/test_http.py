@@ -4,20 +4,33 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
+import socket
 import ssl
 import threading
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
 import urllib3.exceptions
-from transfer.faults import Exchange, FaultServer, status
-from transfer.models import NAME, QUICK, guard_for, no_token
+from transfer.faults import Exchange, FaultServer, cut_at, good, status, then
+from transfer.models import NAME, QUICK, guard_for, no_token, safetensors, transfer
 
 from comfywatchman import errors
 from comfywatchman.errors import HubError, HubUnavailable, Interrupted, Refused, TransferError, WatchmanError
 from comfywatchman.transfer.ask import Ask
-from comfywatchman.transfer.http import Client, translate
+from comfywatchman.transfer.events import State
+from comfywatchman.transfer.guard import Guard
+from comfywatchman.transfer.http import Client, UnknownName, shut, translate
+from comfywatchman.transfer.queue import run
 from comfywatchman.transfer.refusals import refusal, retry_after
+
+HOP = Guard().check_url("https://example.com/m?token=canary")
+POOL = urllib3.HTTPSConnectionPool("example.com")
+INTERNALS = re.compile(r"Pool|Connection\(|object at|0x|urllib3|requests|Error|canary|_ssl|token")
 
 DISABLED = "The creator of this asset has disabled downloads on this file"
 LOGIN = "The creator of this asset requires you to be logged in to download it"
@@ -98,6 +111,43 @@ def test_retry_after(headers: dict[str, str], seconds: float | None) -> None:
     assert retry_after(headers) == seconds
 
 
+def _tls_pair() -> tuple[ssl.SSLSocket, ssl.SSLSocket]:
+    """Two ends of a TLS connection that need no certificate."""
+    ends: list[ssl.SSLSocket] = []
+    contexts = [ssl.SSLContext(side) for side in (ssl.PROTOCOL_TLS_SERVER, ssl.PROTOCOL_TLS_CLIENT)]
+    for context in contexts:
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        context.set_ciphers("aNULL:@SECLEVEL=0")
+    near, far = socket.socketpair()
+    thread = threading.Thread(target=lambda: ends.append(contexts[0].wrap_socket(far, server_side=True)))
+    thread.start()
+    client = contexts[1].wrap_socket(near)
+    thread.join()
+    return client, ends[0]
+
+
+@pytest.mark.parametrize("careless", [False, True], ids=["ours", "control"])
+def test_shutting_a_tls_line(careless: bool) -> None:
+    """Another thread that reads on gets the file's bytes; by `SSLSocket.shutdown` it gets TLS records."""
+    try:
+        client, server = _tls_pair()
+    except ssl.SSLError:
+        pytest.skip("this OpenSSL has no anonymous ciphers")
+    with client, server:
+        server.sendall(b"x" * 50_000)
+        assert client.recv(10) == b"x" * 10
+        if careless:
+            client.shutdown(socket.SHUT_RDWR)
+        else:
+            shut(client)
+        got = bytearray()
+        with suppress(ssl.SSLError):
+            while data := client.recv(16_384):
+                got += data
+        assert bool(got.strip(b"x")) is careless
+
+
 def _kinds() -> list[type[Exception]]:
     found = [
         c
@@ -115,10 +165,88 @@ def _kinds() -> list[type[Exception]]:
 def test_every_exception_is_ours(kind: type[Exception], begun: bool) -> None:
     """No exception of requests or urllib3 gets out, whichever a version adds."""
     fault = kind.__new__(kind)
-    fault.args = ("it broke",)
+    fault.args = ("<GuardedPool at 0x1>",)
     fault.__dict__.update(partial=1, expected=2, length=b"x", response=None)  # what some print
-    ours = translate(fault, shown="https://example.com/m", hub="web", begun=begun)
+    ours = translate(fault, hop=HOP, hub="web", begun=begun)
     assert isinstance(ours, TransferError | HubError)
+    assert ours.message.startswith(HOP.shown)
+    assert INTERNALS.search(f"{ours.message} {ours.hint}") is None
+    assert kind.__name__ not in f"{ours.message} {ours.hint}"
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_what_a_person_reads(begun: bool) -> None:
+    """However deep it is wrapped, the cause is told in words for people, with what the system says."""
+    wrapped = {
+        "Connection refused": ConnectionRefusedError(111, "Connection refused"),
+        "proxy": urllib3.exceptions.ProxyError("p", socket.gaierror(socket.EAI_NONAME, "unknown")),
+        "TLS": ssl.SSLEOFError(8, "EOF occurred in violation of protocol (_ssl.c:1006)"),
+        "nothing came" if begun else "no answer": urllib3.exceptions.ReadTimeoutError(POOL, "/m", "x"),
+        "the line broke" if begun else "no HTTP": urllib3.exceptions.ProtocolError("x"),
+    }
+    for words, cause in wrapped.items():
+        deep = requests.ConnectionError(urllib3.exceptions.MaxRetryError(POOL, "/m?token=1", cause))
+        ours = translate(deep, hop=HOP, hub="web", begun=begun)
+        assert type(ours) is (Interrupted if begun else HubUnavailable)
+        assert words in ours.message
+        assert INTERNALS.search(ours.message) is None
+
+
+LOOKUPS = [
+    (socket.EAI_NONAME, False, UnknownName),
+    (getattr(socket, "EAI_NODATA", socket.EAI_NONAME), False, UnknownName),
+    (socket.EAI_AGAIN, False, HubUnavailable),
+    (socket.EAI_NONAME, True, HubUnavailable),
+]
+
+
+@pytest.mark.parametrize(("code", "met", "expected"), LOOKUPS)
+def test_name_without_address(code: int, met: bool, expected: type[HubUnavailable]) -> None:
+    """A name that nobody knows is told as such; one that was known a moment ago may come back."""
+    cause = urllib3.exceptions.NewConnectionError(POOL, "x")  # type: ignore[arg-type]  # printed only
+    cause.__cause__ = socket.gaierror(code, "Name or service not known")
+    fault = requests.ConnectionError(urllib3.exceptions.MaxRetryError(POOL, "/m", cause))
+    ours = translate(fault, hop=HOP, hub="web", begun=False, met=met)
+    assert type(ours) is expected
+    assert ours.message == "example.com: this name could not be looked up; is this machine online?"
+
+
+@pytest.mark.parametrize(("code", "asked"), [(socket.EAI_NONAME, 2), (socket.EAI_AGAIN, 4)])
+def test_offline(tmp_path: Path, code: int, asked: int) -> None:
+    """Who is not online is told after one more try; a resolver that cannot tell is asked as often as ever."""
+    names: list[str] = []
+
+    def resolve(host: str, *_: object, **__: object) -> Any:
+        names.append(host)
+        raise socket.gaierror(code, "unknown")
+
+    moved = transfer(tmp_path, "https://models.example.com/m", b"x" * 10)
+    (outcome,) = run(
+        [moved], authorize=no_token, limits=replace(QUICK, retries=3), guard=Guard(resolve=resolve)
+    )
+    assert outcome.error is not None
+    assert outcome.error.message.startswith("models.example.com: this name could not be looked up")
+    assert len(names) == asked
+
+
+def test_host_that_vanishes(tmp_path: Path) -> None:
+    """A host that was there in this run is waited for with all patience: the line may come back."""
+    data = safetensors(60_000)
+    known = iter([True, False, False, False, True])
+
+    def resolve(host: str, port: int, **kind: Any) -> Any:
+        if next(known):
+            return socket.getaddrinfo("127.0.0.1", port, **kind)
+        raise socket.gaierror(socket.EAI_NONAME, "unknown")
+
+    with FaultServer() as server:
+        server.put("/m", data, then(cut_at(30_000), good))
+        origin = server.origin.replace("127.0.0.1", "models.example.com")
+        moved = transfer(tmp_path, f"{origin}/m", data)
+        guard = Guard(trusted=frozenset({origin}), resolve=resolve)
+        (outcome,) = run([moved], authorize=no_token, limits=replace(QUICK, retries=5), guard=guard)
+    assert outcome.state is State.VERIFIED, outcome.error
+    assert next(known, None) is None
 
 
 def test_there_are_many_exceptions() -> None:
@@ -139,7 +267,7 @@ def test_there_are_many_exceptions() -> None:
 )
 def test_what_they_become(fault: Exception, expected: type[WatchmanError]) -> None:
     """A bad certificate or address is final, a broken line is not."""
-    assert type(translate(fault, shown="https://a.example.com/", hub="web", begun=False)) is expected
+    assert type(translate(fault, hop=HOP, hub="web", begun=False)) is expected
 
 
 def _broken_error(x: Exchange) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import fcntl
 import json
@@ -12,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,8 +22,9 @@ from hypothesis import strategies as st
 from transfer.models import NAME, QUICK, safetensors, sha256, source
 
 from comfywatchman.decode import DecodeError
-from comfywatchman.errors import NoSpace, NotWritable, Refused, UnsafePath
+from comfywatchman.errors import Interrupted, NoSpace, NotWritable, Refused, UnsafePath
 from comfywatchman.hasher import Hasher
+from comfywatchman.transfer.claim import held_room
 from comfywatchman.transfer.front import Damaged, Front
 from comfywatchman.transfer.journal import Identity, Journal, parse_journal
 from comfywatchman.transfer.limits import Limits
@@ -116,6 +119,30 @@ def test_locks_that_do_nothing(place: Place, monkeypatch: pytest.MonkeyPatch) ->
     assert partial.name != name
     partial.remove()
     assert name in names(place)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="locks of POSIX")
+@pytest.mark.parametrize(
+    ("locks", "days", "stays"),
+    [(False, 15, False), (False, 13, True), (True, 15, True)],
+    ids=["old", "young", "control: with locks it is somebody's"],
+)
+def test_abandoned_where_locks_do_nothing(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, locks: bool, days: int, stays: bool
+) -> None:
+    """Where nothing can be taken over, what nobody has written for two weeks is removed, of whatever file."""
+    held = Partial.begin(place, NAME, OTHER)
+    held.write(0, DATA)
+    held.checkpoint(((len(DATA), sha256(DATA).hex),))
+    long_ago = time.time() - days * 24 * 3600
+    os.utime(tmp_path / held.name, (long_ago, long_ago))
+    if not locks:
+        monkeypatch.setattr(fcntl, "flock", lambda *_: None)
+    sweep(place, NAME, ONE)
+    journal = held.name.replace("cwpart", "cwjournal")
+    assert names(place) == ([journal, held.name] if stays else [])
+    assert held.is_ours() is stays  # so that who does write it, after all, does not publish it
+    held.remove()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="locks of POSIX")
@@ -232,6 +259,121 @@ def test_journal_of_noise(data: bytes) -> None:
     """Law: no bytes do more than be refused."""
     with pytest.raises(DecodeError):
         parse_journal(data)
+
+
+def test_what_cannot_be_cleared(
+    place: Place, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A partial of no more use that cannot be removed stands in no one's way, and goes with a later run."""
+
+    def unlink(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "held")
+
+    name = leave(place, 10_000)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "unlink", unlink)
+        sweep(place, NAME, ONE)
+    assert f"{name} cannot be removed now" in caplog.text
+    assert name in names(place)
+    sweep(place, NAME, ONE)
+    assert names(place) == []
+
+
+def test_a_journal_that_is_held(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While another program holds the journal, hashing goes on, and the next one says it all."""
+    tries: list[str] = []
+    real = os.replace
+
+    def replace(*args: Any, **named: Any) -> None:
+        tries.append(args[0])
+        if len(tries) <= 10:
+            raise OSError(errno.EBUSY, "held")
+        real(*args, **named)
+
+    monkeypatch.setattr(os, "replace", replace)
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    partial = Partial.begin(place, NAME, ONE)
+    partial.write(0, DATA)
+    front = Front(partial, Hasher({"sha256"}), QUICK)
+    front.grow(0, len(DATA))
+    assert front.finish().sha256() == sha256(DATA)
+    front.stop()
+    partial.release()
+    assert len(tries) > 10
+    assert kept_bytes(place, NAME, ONE) == len(DATA)
+
+
+# ── room set aside ──
+
+ROOM = 1 << 20
+
+
+def blocks(place: Place) -> int:
+    return held_room(place.folder, NAME)
+
+
+@pytest.fixture
+def roomy(place: Place) -> Place:
+    """A folder where room can be set aside."""
+    partial = Partial.begin(place, NAME, ONE)
+    partial.reserve(ROOM)
+    found = blocks(place)
+    partial.remove()
+    if found < ROOM:
+        pytest.skip("this file system sets no room aside")
+    return place
+
+
+def test_room_is_set_aside(roomy: Place) -> None:
+    """Room is set aside without a change to what lies in the file, and given back when it is put away."""
+    partial = Partial.begin(roomy, NAME, ONE)
+    partial.write(0, DATA[:10_000])
+    partial.reserve(ROOM)
+    assert (partial.size(), blocks(roomy) >= ROOM) == (10_000, True)
+    partial.checkpoint(((10_000, sha256(DATA[:10_000]).hex),))
+    partial.release()
+    assert blocks(roomy) < 1 << 16
+    assert kept_bytes(roomy, NAME, ONE) == 10_000
+
+
+def test_room_of_the_dead(roomy: Place) -> None:
+    """What a killed run had set aside is given back by the next one, which keeps the bytes."""
+    partial = Partial.begin(roomy, NAME, ONE)
+    partial.write(0, DATA[:10_000])
+    partial.checkpoint(((10_000, sha256(DATA[:10_000]).hex),))
+    partial.reserve(ROOM)
+    os.close(partial.fd)
+    assert blocks(roomy) >= ROOM
+    again = Partial.begin(roomy, NAME, ONE)
+    assert (again.journal.done, blocks(roomy) < 1 << 16) == (10_000, True)
+    again.remove()
+
+
+def test_no_room_to_set_aside(roomy: Place) -> None:
+    """Where there is too little, none of it is taken."""
+    partial = Partial.begin(roomy, NAME, ONE)
+    with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)):
+        partial.reserve(1 << 60)
+    assert blocks(roomy) < 1 << 16
+    partial.remove()
+
+
+@pytest.mark.parametrize(
+    ("code", "fails"), [("EOPNOTSUPP", False), ("EINVAL", False), ("ENOSPC", True), ("EFBIG", True)]
+)
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux' call")
+def test_setting_aside_fails(place: Place, monkeypatch: pytest.MonkeyPatch, code: str, fails: bool) -> None:
+    """A file system that cannot is none that is full."""
+    partial = Partial.begin(place, NAME, ONE)
+    library = SimpleNamespace(fallocate=lambda *_: -1)
+    monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: library)
+    monkeypatch.setattr(ctypes, "get_errno", lambda: getattr(errno, code))
+    if fails:
+        with pytest.raises(OSError, match=os.strerror(getattr(errno, code))):
+            partial.reserve(ROOM)
+    else:
+        partial.reserve(ROOM)
+    partial.remove()
 
 
 # ── the front ──
@@ -408,10 +550,11 @@ def test_create_follows_no_link(place: Place, tmp_path: Path) -> None:
         ("EACCES", NotWritable),
         ("EROFS", NotWritable),
         ("EIO", NotWritable),
+        ("EBUSY", Interrupted),
     ],
 )
 def test_disk_errors(number: str, kind: type[Exception]) -> None:
-    """Full is one thing, forbidden or broken another; both name the place."""
+    """Full is one thing, forbidden or broken another, held by others a third; all name the place."""
     code = getattr(errno, number)
     fault = disk_error(OSError(code, os.strerror(code)), "/models/x")
     assert type(fault) is kind

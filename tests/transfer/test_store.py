@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -16,7 +17,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from transfer.faults import Exchange, FaultServer, status
+from transfer import faults
+from transfer.faults import Behaviour, Exchange, FaultServer, status
 from transfer.models import LANES, NAME, QUICK, guard_for, no_token, safetensors, transfer
 from transfer.queueprocess import command, write_job
 
@@ -25,6 +27,7 @@ from comfywatchman.catalog import Verification
 from comfywatchman.errors import WatchmanError
 from comfywatchman.plan import Consent, Transfer
 from comfywatchman.transfer.bandwidth import Bucket
+from comfywatchman.transfer.claim import held_room
 from comfywatchman.transfer.entry import (
     failure,
     make_id,
@@ -34,9 +37,13 @@ from comfywatchman.transfer.entry import (
     write_transfer,
 )
 from comfywatchman.transfer.events import Listeners, Outcome, Progress, State
+from comfywatchman.transfer.journal import Identity
 from comfywatchman.transfer.owner import LEASE, STUCK, Owner, find_self, is_alive, parse_owner
+from comfywatchman.transfer.partial import Partial
+from comfywatchman.transfer.place import Place
 from comfywatchman.transfer.queue import Queue
-from comfywatchman.transfer.store import FILE_NAME, HISTORY, Store, open_base
+from comfywatchman.transfer.rows import FILE_NAME, open_base
+from comfywatchman.transfer.store import HISTORY, Store
 from comfywatchman.workflow.references import Reference
 
 DATA = safetensors(300_000)
@@ -123,6 +130,40 @@ def test_pause_and_resume(server: FaultServer, tmp_path: Path, lanes: dict[str, 
         (outcome,) = Working(queue, server, moved).join()
     assert outcome.state is State.VERIFIED
     assert int(server.seen[0].headers["range"][6:].split("-")[0]) > 0
+
+
+@pytest.mark.parametrize("lanes", [{}, LANES], ids=["stream", "lanes"])
+@pytest.mark.parametrize("behave", [faults.stall_at(10_000, 6), faults.silent(6)], ids=["stalled", "silent"])
+def test_pause_on_a_silent_line(
+    server: FaultServer, tmp_path: Path, behave: Behaviour, lanes: dict[str, int]
+) -> None:
+    """A line on which nothing comes is broken off soon, and only that one."""
+    root = tmp_path / "m"
+    quiet = transfer(root, server.put("/quiet", DATA, behave), DATA, path="quiet.safetensors")
+    beside = several(server, root)
+    if lanes:  # whose many small answers would each take their time
+        beside = [transfer(root, server.put(f"/{n}", DATA), DATA, path=f"{n}.safetensors") for n in range(3)]
+    ended: list[str] = []
+
+    def listen(progress: Progress) -> None:
+        if progress.state is State.CANCELLED:
+            ended.append(progress.transfer.path)
+
+    with Queue(tmp_path / "data") as queue:
+        queue.listen(listen)
+        run = Working(queue, server, [quiet, *beside], **lanes)
+        until(lambda: any(seen.path == "/quiet" for seen in server.seen))
+        time.sleep(0.1)
+        began = time.monotonic()
+        queue.pause([make_id(quiet)])
+        until(lambda: ended)
+        took = time.monotonic() - began
+        states = [outcome.state for outcome in run.join()]
+    assert states == [State.CANCELLED, *[State.VERIFIED] * 3]
+    assert took < 2  # less than a second on a quiet machine; without breaking off it were five
+    assert set(ended) == {quiet.path}
+    ranges = [(seen.path, seen.headers.get("range")) for seen in server.seen if seen.path != "/quiet"]
+    assert len(ranges) == len(set(ranges))  # nobody else's line was broken
 
 
 def test_paused_and_resumed_at_once(server: FaultServer, tmp_path: Path) -> None:
@@ -427,6 +468,7 @@ def test_outcome_returns(tmp_path: Path) -> None:
         digests=one.source.digests,
         size=7,
         seconds=1.5,
+        weak_publish=True,
     )
     assert parse_end(write_end(outcome), one) == outcome
     unknown = write_end(failure(one, errors.Gated("x", hub="y"))).replace('"gated"', '"of-tomorrow"')
@@ -553,6 +595,30 @@ def test_room_that_is_promised(tmp_path: Path) -> None:
         store.claim(None, resting=[], small=0)
         store.beat({id_: free})
         assert queue.preflight([small], limits=limits) == []  # its bytes are here: they are no longer free
+        store.leave()
+        store.close()
+
+
+def test_room_that_is_set_aside(tmp_path: Path) -> None:
+    """Room that a transfer under way has set aside is not asked for a second time."""
+    big, small = (
+        transfer(tmp_path / "m", f"https://example.com/{n}", b"", path=f"{n}.pt", size=size)
+        for n, size in (("b", 512 << 20), ("s", 1 << 20))
+    )
+    (tmp_path / "m").mkdir()
+    with Queue(tmp_path / "data") as queue, Place(tmp_path / "m") as place:
+        store = Store(open_base(tmp_path / "data"), find_self())
+        store.ask(queue.add([big]))
+        partial = Partial.begin(place, "b.pt", Identity.of(big.source))
+        partial.reserve(512 << 20)
+        if not held_room(tmp_path / "m", "b.pt"):
+            pytest.skip("this file system sets no room aside")
+        tight = replace(QUICK, margin=shutil.disk_usage(tmp_path).free - (256 << 20))
+        assert queue.preflight([small], limits=tight) == []
+        os.ftruncate(partial.fd, 0)  # control: where nothing is set aside, it is still needed
+        tight = replace(QUICK, margin=shutil.disk_usage(tmp_path).free - (256 << 20))
+        assert queue.preflight([small], limits=tight) != []
+        partial.remove()
         store.leave()
         store.close()
 

@@ -26,7 +26,8 @@ from comfywatchman.transfer.entry import parse_transfer
 from comfywatchman.transfer.events import State
 from comfywatchman.transfer.owner import find_self
 from comfywatchman.transfer.queue import Queue
-from comfywatchman.transfer.store import FILE_NAME, Store, open_base
+from comfywatchman.transfer.rows import FILE_NAME, open_base
+from comfywatchman.transfer.store import Store
 
 PROJECT = Path(__file__).parents[2]
 

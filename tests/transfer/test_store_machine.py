@@ -15,7 +15,8 @@ from comfywatchman.errors import NotFound
 from comfywatchman.transfer.entry import FINAL, OPEN, failure, make_id
 from comfywatchman.transfer.events import Outcome, State
 from comfywatchman.transfer.owner import find_self
-from comfywatchman.transfer.store import Store, open_base
+from comfywatchman.transfer.rows import open_base
+from comfywatchman.transfer.store import Store
 
 FILES = [
     transfer(Path("/m"), f"https://h{n % 2}.example/{n}", bytes(n), path=f"{n}.safetensors", digests=())

@@ -209,7 +209,7 @@ const NOWHERE = item({
   name: "my-own-secret-finetune-step-000123000-ema-fp16-final-really-final-v2.safetensors",
   folder: "controlnet",
   nodes: [{ id: "17", type: "ControlNetLoader", title: null, input: "control_net_name" }],
-  reason: "not found in workflow, known, civitai, huggingface",
+  reason: "not found in the workflow's links, the known models, CivitAI or Hugging Face",
 });
 
 const REFUSED = item({

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from comfyui.installation import Installation, find_installations
 from comfyui.running import ComfyUI
-from comfyui.tinymodels import tiny_lora_sd3, tiny_sd3
+from comfyui.tinymodels import tiny_lora_sd3, tiny_lora_sd15, tiny_sd3
 from fakehub.server import FakeHub
 from webworkflows import Saved, graph, node, promoted, wired
 
@@ -286,4 +286,40 @@ def test_page_settings(rig: Rig) -> None:
     field.fill("hf_canary")
     assert field.input_value() == "hf_canary"
     assert rig.page.locator("wm-settings").count() == 1
+    assert rig.errors == []
+
+
+@pytest.mark.parametrize("is_vue", [False, True], ids=["classic", "vue"])
+def test_page_stack_and_words(rig: Rig, is_vue: bool) -> None:
+    """Rows and chips write into the nodes' texts, in both renderings, and are saved nowhere."""
+    if "ComfyWatchmanLoRAStack" not in rig.comfyui.object_info():
+        pytest.skip("this pack has no LoRA stack")
+    version = str(rig.page.evaluate("() => window.__COMFYUI_FRONTEND_VERSION__ ?? ''"))
+    if is_vue and version.startswith("1.27."):
+        pytest.skip("the Vue rendering of 1.27 is a first try and draws no DOM widgets")
+    target = rig.models / "loras/words.safetensors"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(tiny_lora_sd15("words"))
+    rig.page.evaluate("(on) => window.app.extensionManager.setting.set('Comfy.VueNodes.Enabled', on)", is_vue)
+    stack = node("ComfyWatchmanLoRAStack", "words.safetensors | 0.8\n# mine\n", "error", "")
+    words = node("ComfyWatchmanTriggerWords", "a cat", "words.safetensors", "", "", "after", "", pos=[600, 0])
+    saved = wired(
+        stack | {"pos": [0, 0], "size": [420, 420]},
+        words | {"size": [420, 420]},
+        node("PreviewAny", pos=[1100, 0]),
+        wires=[(2, 0, 3, "source", "*")],
+    )
+    rig.open(saved, "stack.json")
+
+    rig.page.locator("wm-stack input[type=checkbox]").first.uncheck()
+
+    assert rig.widget("1", "loras") == "off | words.safetensors | 0.8 | 0.8\n# mine\n"
+    rig.command("Comfy.QueuePrompt")
+    rig.page.locator("wm-words button", has_text="inkwash").click()
+    assert rig.widget("2", "off") == "inkwash"
+    values = rig.page.evaluate(
+        "() => window.app.graph.serialize().nodes.map((one) => one.widgets_values?.length)"
+    )
+    assert sorted(values[:2]) == [3, 6]
+    rig.page.evaluate("() => window.app.extensionManager.setting.set('Comfy.VueNodes.Enabled', false)")
     assert rig.errors == []

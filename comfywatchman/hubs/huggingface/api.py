@@ -16,6 +16,7 @@ https://huggingface.co/docs/hub/api
 from __future__ import annotations
 
 import re
+import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,11 +24,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from ...catalog import Json
 from ...decode import MIB, DecodeError, Value, parse_json
 from ...errors import Gated, HubError, HubUnavailable, LoginRequired, NotFound, Withdrawn
+from ...outage import find_cause, is_unknown, tell_lookup
 from ..answers import DAY, HOUR, MINUTE, Answers, make_question
 from ..hosts import USER_AGENT, HostGroup, bearer
 from ..patience import AT_ONCE, Patience, Unreachable, parse_retry_after
@@ -211,6 +213,10 @@ class HuggingFaceApi:
         except (errors.HfHubHTTPError, errors.EntryNotFoundError) as fault:
             raise self._refusal(fault) from fault
         except broken as fault:
+            lookup = find_cause(fault, socket.gaierror)
+            if lookup is not None:
+                told = tell_lookup(urlsplit(self._group.endpoint).hostname or HUB)
+                raise Unreachable(told, hub=HUB, again=True, once=is_unknown(lookup)) from fault
             raise Unreachable(f"{HUB}: cannot be reached, or broke off", hub=HUB, again=True) from fault
         except odd as fault:
             told = f"{HUB}: the question could not be put ({type(fault).__name__})"

@@ -1,0 +1,195 @@
+"""Where nodes work: the house of this ComfyUI, waited for with its progress bar and its interrupt.
+
+obtain(thing, folder, node_id)   the file, fetched on a thread while ComfyUI's own thread shows how far it is
+identify(thing, folder)          what tells ComfyUI's cache that the file or its words changed
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+from ..comfywatchman import host
+from ..comfywatchman.errors import WatchmanError
+
+if TYPE_CHECKING:  # what is imported when it is needed costs ComfyUI's start nothing
+    from ..comfywatchman.obtained import Obtained
+    from ..comfywatchman.obtaining import Obtainer
+    from ..comfywatchman.summary import Summary
+    from ..comfywatchman.transfer.events import Progress
+
+_BEAT: Final = 0.1  # seconds between two looks at the interrupt
+_PATIENCE: Final = 15.0  # seconds that a stopped thread is waited for
+_MIB: Final = 1 << 20
+
+
+def open_obtainer() -> Obtainer:
+    """What finds and brings models, as the settings are now."""
+    return host.open_house().obtainer()
+
+
+@contextmanager
+def in_words() -> Iterator[None]:
+    """Errors as a node shows them: what is wrong, and what to do."""
+    try:
+        yield
+    except WatchmanError as fault:
+        raise RuntimeError(f"{fault.message}\n{fault.hint}".strip()) from fault
+
+
+def obtain(thing: str, *, folder: str, pinned: str, node_id: str | None) -> tuple[Obtained, Summary]:
+    """The file that an input means, fetched if it is missing, and what is known of it.
+
+    Raises:
+        RuntimeError: it cannot be had; the text says why.
+        InterruptProcessingException: the user stopped the run; a partial stays and is gone on with next time.
+    """
+    if not thing:
+        raise RuntimeError("No model is chosen.\nChoose a file, or give a link, an id or an AIR as `source`.")
+    with in_words():
+        obtainer = open_obtainer()
+        obtained = obtainer.find(thing, folder=folder, pinned=pinned)
+        if obtained is None:
+            obtained = _Errand(obtainer, thing, folder=folder, pinned=pinned).wait(node_id)
+            identities().settle(obtainer, thing, folder, pinned)
+        return obtained, obtainer.summarize(obtained)
+
+
+def identify(thing: str, *, folder: str | None, pinned: str) -> str:
+    """What changes when the file or its trigger words do, and not by being fetched; asks nobody."""
+    if not thing:
+        return ""
+    try:
+        return identities().of(open_obtainer(), thing, folder, pinned)
+    except WatchmanError as fault:  # execution tells it
+        return fault.code
+
+
+class _Errand:
+    """One file fetched on a thread of its own."""
+
+    def __init__(self, obtainer: Obtainer, thing: str, *, folder: str, pinned: str) -> None:
+        self._stop = threading.Event()
+        self._latest: Progress | None = None
+        self._end: Obtained | BaseException | None = None
+        self._arguments = (obtainer, thing, folder, pinned)
+        self._thread = threading.Thread(target=self._run, name="comfywatchman-node", daemon=True)
+
+    def wait(self, node_id: str | None) -> Obtained:
+        """The file. Call it on ComfyUI's thread only: it raises there when the user interrupts."""
+        from comfy import model_management
+
+        display = _Display(node_id)
+        self._thread.start()
+        try:
+            while self._thread.is_alive():
+                self._thread.join(_BEAT)
+                model_management.throw_exception_if_processing_interrupted()
+                display.show(self._latest)
+        finally:
+            self._stop.set()
+            self._thread.join(_PATIENCE)
+            display.clear()
+        if isinstance(self._end, BaseException):
+            raise self._end
+        assert self._end is not None
+        return self._end
+
+    def _run(self) -> None:
+        obtainer, thing, folder, pinned = self._arguments
+        try:
+            self._end = obtainer.obtain(
+                thing, folder=folder, pinned=pinned, listener=self._hear, stop=self._stop
+            )
+        except BaseException as fault:  # noqa: BLE001 - raised again on ComfyUI's thread
+            self._end = fault
+
+    def _hear(self, progress: Progress) -> None:
+        self._latest = progress
+
+
+class _Display:
+    """ComfyUI's progress bar of a node, and a line of text on it."""
+
+    def __init__(self, node_id: str | None) -> None:
+        self._node_id = node_id
+        self._bar: Any = None
+        self._text = ""
+        self._began = time.monotonic()
+        self._first: int | None = None
+
+    def show(self, progress: Progress | None) -> None:
+        """Show how far it is; a node without an id (no browser) shows nothing."""
+        if progress is None or self._node_id is None:
+            return
+        if self._first is None:
+            self._first = progress.done
+        self._show_bar(progress)
+        self._say(self._line(progress))
+
+    def clear(self) -> None:
+        """Take the line of text away."""
+        if self._text:
+            self._say("")
+
+    def _show_bar(self, progress: Progress) -> None:
+        from comfy.utils import ProgressBar
+
+        if progress.size:
+            self._bar = self._bar or ProgressBar(progress.size, node_id=self._node_id)
+            self._bar.update_absolute(progress.done, progress.size)
+
+    def _line(self, progress: Progress) -> str:
+        seconds = time.monotonic() - self._began
+        speed = (progress.done - (self._first or 0)) / max(seconds, _BEAT) / _MIB
+        size = f" of {progress.size / _MIB:.0f}" if progress.size else ""
+        note = f" ({progress.note})" if progress.note else f", {speed:.1f} MiB/s"
+        return f"fetching {progress.transfer.path}: {progress.done / _MIB:.0f}{size} MiB{note}"
+
+    def _say(self, text: str) -> None:
+        if text != self._text and self._node_id is not None:
+            self._text = text
+            host.show_text(text, self._node_id)
+
+
+class _Identities:
+    """What things are, for ComfyUI's cache: fetching a file is no change of it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._fetched: dict[str, str] = {}
+
+    def of(self, obtainer: Obtainer, thing: str, folder: str | None, pinned: str) -> str:
+        """The identity, which is empty for what is not here and stays so when it was just fetched."""
+        now = self.tell(obtainer, thing, folder, pinned)
+        with self._lock:
+            return "" if self._fetched.get(_key(thing, folder, pinned)) == now else now
+
+    def settle(self, obtainer: Obtainer, thing: str, folder: str, pinned: str) -> None:
+        """Take a thing that was just fetched for what it was before."""
+        now = self.tell(obtainer, thing, folder, pinned)
+        with self._lock:
+            self._fetched[_key(thing, folder, pinned)] = now
+
+    @staticmethod
+    def tell(obtainer: Obtainer, thing: str, folder: str | None, pinned: str) -> str:
+        """The identity of what is here now; empty for what is not."""
+        obtained = obtainer.find(thing, folder=folder, pinned=pinned)
+        if obtained is None:
+            return ""
+        words = obtainer.summarize(obtained, asks=False).words if folder != "checkpoints" else ()
+        return "\n".join((obtained.identity, *words))
+
+
+@cache
+def identities() -> _Identities:
+    """Those of this ComfyUI, as long as it runs."""
+    return _Identities()
+
+
+def _key(thing: str, folder: str | None, pinned: str) -> str:
+    return f"{folder}\n{thing}\n{pinned}"
