@@ -317,9 +317,9 @@ def test_page_stack_and_words(rig: Rig, is_vue: bool) -> None:
     rig.command("Comfy.QueuePrompt")
     rig.page.locator("wm-words button", has_text="inkwash").click()
     assert rig.widget("2", "off") == "inkwash"
-    values = rig.page.evaluate(
-        "() => window.app.graph.serialize().nodes.map((one) => one.widgets_values?.length)"
-    )
-    assert sorted(values[:2]) == [3, 6]
+    kept = """() => Object.fromEntries(window.app.graph.serialize().nodes
+      .map((one) => [one.type, one.widgets_values?.length]))"""
+    values = rig.page.evaluate(kept)
+    assert (values["ComfyWatchmanLoRAStack"], values["ComfyWatchmanTriggerWords"]) == (3, 6)
     rig.page.evaluate("() => window.app.extensionManager.setting.set('Comfy.VueNodes.Enabled', false)")
     assert rig.errors == []
