@@ -154,7 +154,12 @@ def succeeded(answers: list[tuple[str, str, int]]) -> list[tuple[str, str, int]]
     return [one for one in answers if one[2] < 400 and one[0] != "OPTIONS"]
 
 
-@pytest.mark.parametrize("name", ["127.0.0.1", "localhost", "evil.test"])
+FULL = pytest.mark.full
+
+
+@pytest.mark.parametrize(
+    "name", ["127.0.0.1", pytest.param("localhost", marks=FULL), pytest.param("evil.test", marks=FULL)]
+)
 def test_other_origins(stages: Stages, rebound: Browser, name: str) -> None:
     """No page of another port, name or site gets anything but refusals, by any way a page has."""
     stage = stages.make()
@@ -180,6 +185,7 @@ def test_other_origins_control(stages: Stages, rebound: Browser) -> None:
     assert any(path.endswith("plans") for method, path, _ in succeeded(answers) if method == "POST")
 
 
+@pytest.mark.full
 def test_top_level_form(stages: Stages, rebound: Browser) -> None:
     """A form that takes the whole page along is refused; without the guard it is not."""
     for without, status in ((frozenset[str](), 403), (STEPS, 202)):
@@ -226,6 +232,7 @@ def test_rebinding(stages: Stages, rebound: Browser) -> None:
     assert 200 in statuses[frozenset({"host"})]
 
 
+@pytest.mark.full
 def test_framing(stages: Stages, rebound: Browser) -> None:
     """An answer of our routes shows in no frame of another page."""
     stage = stages.make()
@@ -335,6 +342,7 @@ def test_markup_control(stage: Stage) -> None:
     assert page.page.evaluate(_FOREIGN) != []
 
 
+@pytest.mark.full
 def test_token_is_never_readable(stage: Stage) -> None:
     """A token that was typed is in no answer, no store of the page, no element and no event."""
     stage.hub.add_account("keeper")
@@ -381,6 +389,7 @@ def _text_of(answer: Any) -> str:
         return str(fault)
 
 
+@pytest.mark.full
 def test_own_page_is_let_in(stage: Stage) -> None:
     """The other side of it all: our own page reads and writes."""
     stage.put("checkpoints/one.safetensors", CHECKPOINT)

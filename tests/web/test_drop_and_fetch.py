@@ -73,6 +73,7 @@ def test_template_with_three_missing_models(stage: Stage) -> None:
     assert page.errors == []
 
 
+@pytest.mark.full
 def test_everything_here(stage: Stage) -> None:
     """A workflow whose models are all here says nothing and asks no hub."""
     stock(stage)
@@ -101,6 +102,7 @@ def test_png(stage: Stage) -> None:
     assert page.errors == []
 
 
+@pytest.mark.full
 def test_prompt_file(stage: Stage) -> None:
     """The API form is looked at too, though no hook tells of it."""
     stock(stage)
@@ -177,6 +179,7 @@ def test_gated_model(stage: Stage) -> None:
     assert page.errors == []
 
 
+@pytest.mark.full
 def test_paid_model(stage: Stage) -> None:
     """Early access is told as such."""
     version = {"paid": PaidAccess(ends_at="2030-01-01T00:00:00.000Z")}
@@ -232,6 +235,7 @@ def test_first_question_kept(stage: Stage) -> None:
     assert (stage.models / "loras/fog.safetensors").read_bytes() == FOG
 
 
+@pytest.mark.full
 def test_first_answer_taken_back(stage: Stage) -> None:
     """A yes is taken back in the settings, and the question comes again; a yes is not given there."""
     test_first_question_kept(stage)
@@ -267,6 +271,7 @@ def test_undo_of_a_relink(stage: Stage) -> None:
     expect(page.item("ink.safetensors").get_by_role("button", name="Relink")).to_be_visible()
 
 
+@pytest.mark.full
 def test_click_on_a_node(stage: Stage) -> None:
     """A click on a node's name in the panel shows the node, inside its subgraph too."""
     inner = promoted("LoraLoader", "lora_name", "fog.safetensors", slot="lora")
@@ -279,6 +284,7 @@ def test_click_on_a_node(stage: Stage) -> None:
     expect(page.page.locator(".node.selected")).to_have_attribute("data-id", "3")
 
 
+@pytest.mark.full
 def test_pin(stage: Stage) -> None:
     """Found sources are written into the nodes on demand, and it can be undone."""
     stage.hub.add_model("Ink Wash", {"ink.safetensors": LORA})
@@ -326,6 +332,7 @@ def test_run_with_missing_models(stage: Stage) -> None:
     assert len(stage.host.prompts) == 1
 
 
+@pytest.mark.full
 def test_run_is_offered_once(stage: Stage) -> None:
     """Who says no to the offer is not asked again for the same models."""
     stock(stage)
@@ -342,6 +349,7 @@ def test_run_is_offered_once(stage: Stage) -> None:
     assert list(Path(stage.models).rglob("*.safetensors")) == []
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("theme", ["dark", "light"])
 def test_themes(stage: Stage, theme: str) -> None:
     """The panel takes the page's colours."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.sync_api import expect
 from webstage import Stage
 from webworkflows import graph, node
@@ -67,6 +68,7 @@ def test_two_pages(stage: Stage) -> None:
         assert page.errors == []
 
 
+@pytest.mark.full
 def test_plan_survives_a_reload(stage: Stage) -> None:
     """A reloaded page takes up its plan: no hub is asked again."""
     workflow = drop_slow(stage)

@@ -55,6 +55,7 @@ def test_drop_to_panel(stage: Stage, record_property: pytest.RecordProperty) -> 
     assert stage.hub.requests == []
 
 
+@pytest.mark.full
 def test_event_loop_while_transfers_run(stages: Stages) -> None:
     """Our routes never hold the host's event loop, while four transfers run and pages ask."""
     stage = stages.make(ticks=True)
