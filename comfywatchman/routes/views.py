@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from ..catalog import Access, Json, LocalFile, extension, hub_title, page_of
+from ..air import clean_url
+from ..catalog import Access, Json, LocalFile, RemoteFile, extension, hub_title, page_of
 from ..errors import HubError, WatchmanError
 from ..library.folders import DIFFUSERS_FILE, has_model_extension
 from ..plan import Consent
@@ -22,6 +23,8 @@ from .plans import Review
 
 if TYPE_CHECKING:
     from ..transfer.entry import Entry
+
+_HOMES: Final = {"civitai": "civitai.com", "huggingface": "huggingface.co"}
 
 # ── inspections ──
 
@@ -161,6 +164,7 @@ def _candidate(index: int, option: Option) -> dict[str, Json]:
         "licence": file.licence,
         "published_at": file.published_at,
         "downloads": file.downloads,
+        "url": _public_url(file),
         "page": page_of(file),
         "air": str(file.air) if file.air else None,
         "access": "early" if file.access is Access.EARLY else file.access.value,
@@ -173,6 +177,14 @@ def _candidate(index: int, option: Option) -> dict[str, Json]:
         "reason": option.reason,
         "transfer": option.consent is not Consent.REFUSED,
     }
+
+
+def _public_url(file: RemoteFile) -> str | None:
+    """Where everybody finds the file: at the hub itself, whatever mirror is configured here."""
+    url = clean_url(file.url)
+    parts = urlsplit(url or "")
+    home = _HOMES.get(file.hub)
+    return url if home is None else parts._replace(scheme="https", netloc=home).geturl()
 
 
 def _target(option: Option, places: Places) -> dict[str, Json] | None:
