@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..library.index import Choice
 
 _TARGETS: Final = "targets"
+_CERTAIN: Final = "fetch_certain"
 
 
 def show_settings(desk: Desk, _call: Call) -> dict[str, Json]:
@@ -31,11 +32,14 @@ def show_settings(desk: Desk, _call: Call) -> dict[str, Json]:
 
 
 def write_settings(desk: Desk, call: Call) -> dict[str, Json]:
-    """Change settings; those that guard security only the file and the command line may change."""
+    """Change settings; those that guard security only the file and the command line may change.
+
+    A consent once given may be taken back here; it is given only with the plan that it was asked for.
+    """
     with desk.writing:
         shown = {one.key: one for one in desk.house.settings().show()}
-        for key in call.body:
-            if key in shown and shown[key].guard:
+        for key, value in call.body.items():
+            if key in shown and shown[key].guard and not (key == _CERTAIN and value is not True):
                 raise SettingGuarded(f"{key}: this setting guards security, so no page may change it")
         changes = dict(call.body)
         if changes.get(_TARGETS) is not None:

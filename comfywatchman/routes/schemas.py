@@ -260,6 +260,7 @@ _GIVEN: Final[Mapping[str, Schema]] = {
             "licence": _maybe(_text()),
             "published_at": _maybe(_text()),
             "downloads": _maybe(_COUNT),
+            "url": _maybe(_text(about="where its bytes are, at the hub itself")),
             "page": _maybe(_text()),
             "air": _maybe(_text()),
             "access": _one_of("open", "login", "gated", "early", "withdrawn"),

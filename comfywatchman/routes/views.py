@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from ..air import clean_url
 from ..catalog import Access, Json, LocalFile, RemoteFile, extension, hub_title, page_of
 from ..errors import HubError, WatchmanError
 from ..library.folders import DIFFUSERS_FILE, has_model_extension
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from ..transfer.entry import Entry
 
 ShowPreview = Callable[[RemoteFile], str | None]
+
+_HOMES: Final = {"civitai": "civitai.com", "huggingface": "huggingface.co"}
 
 # ── inspections ──
 
@@ -166,6 +169,7 @@ def _candidate(index: int, option: Option, show: ShowPreview) -> dict[str, Json]
         "licence": file.licence,
         "published_at": file.published_at,
         "downloads": file.downloads,
+        "url": _public_url(file),
         "page": page_of(file),
         "air": str(file.air) if file.air else None,
         "access": "early" if file.access is Access.EARLY else file.access.value,
@@ -178,6 +182,14 @@ def _candidate(index: int, option: Option, show: ShowPreview) -> dict[str, Json]
         "reason": option.reason,
         "transfer": option.consent is not Consent.REFUSED,
     }
+
+
+def _public_url(file: RemoteFile) -> str | None:
+    """Where everybody finds the file: at the hub itself, whatever mirror is configured here."""
+    url = clean_url(file.url)
+    parts = urlsplit(url or "")
+    home = _HOMES.get(file.hub)
+    return url if home is None else parts._replace(scheme="https", netloc=home).geturl()
 
 
 def _target(option: Option, places: Places) -> dict[str, Json] | None:

@@ -162,7 +162,7 @@ function readField(setting, text) {
 
 /** @param {Setting} setting */
 function shownDefault(setting) {
-  if (setting.default === null) return t("settings.unlimited");
+  if (setting.default === null) return t(setting.kind === "size" ? "settings.unlimited" : "settings.nothing");
   return fieldValue({ ...setting, value: setting.default });
 }
 
