@@ -6,6 +6,7 @@ starts. Facts from `folder_paths.py`, `server.py` and `comfy/cli_args.py` of Com
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import json
 import logging
@@ -184,6 +185,11 @@ def when_serving(work: Callable[[], None]) -> None:
         work()
 
     importlib.import_module("server").PromptServer.instance.app.on_startup.append(begin)
+
+
+def when_ending(work: Callable[[], None]) -> None:
+    """Call this once when ComfyUI ends in good order, while other threads still run."""
+    atexit.register(work)
 
 
 def _folder_paths() -> Any:

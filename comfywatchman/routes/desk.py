@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 Send = Callable[[str, "Mapping[str, Json]"], None]
 _FRESH: Final = 2.0  # seconds for which the roots are not looked for again
+_PATIENCE: Final = 20.0  # seconds for transfers to stop in good order
 _LATER: Final = 5.0  # seconds after the server serves until what is left in the queue goes on
 
 
@@ -46,11 +47,14 @@ class Desk:
         self._hubs: dict[str, HubError | None] = {}
         self._closed = threading.Event()
 
-    def close(self) -> None:
-        """Stop the transfers in good order, and close what was opened."""
+    def close(self, *, patience: float = _PATIENCE) -> None:
+        """Stop the transfers in good order, for at most so many seconds, and close what was opened."""
         self._closed.set()
         with self._lock:  # but not while they close: their threads may want it
-            opened = [self._plans, self._worker, self._feed, self._queue]
+            opened = [self._plans, self._feed, self._queue]
+            worker = self._worker
+        if worker is not None:
+            worker.close(patience=patience)
         for one in opened:
             if one is not None:
                 one.close()

@@ -8,6 +8,7 @@ The event loop belongs to everybody in the process: nothing here touches disk, d
 from __future__ import annotations
 
 import asyncio
+import functools
 import importlib
 import json
 from collections.abc import Callable, Iterable, Mapping
@@ -18,6 +19,7 @@ from aiohttp import web
 
 from ..decode import MIB, DecodeError, parse_json
 from ..errors import WatchmanError
+from ..hands import Hands
 from .checking import check
 from .errors import InvalidRequest, call_safely, error_document, status_of
 from .guard import Gate, caller_of
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
 
 PREFIX: Final = "/comfywatchman/v1/"
 WORKFLOW: Final = 20 * MIB  # the largest workflow that is read
+_HANDS: Final = (
+    16  # requests at once; the threads of the loop are everybody's, and a hub may keep one waiting
+)
 _HEADERS: Final = {
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
@@ -72,19 +77,20 @@ class Route:
 class Served:
     """A route of a desk behind its gate; `answer` is the handler that aiohttp calls."""
 
-    def __init__(self, route: Route, desk: Desk, gate: Gate) -> None:
+    def __init__(self, route: Route, desk: Desk, gate: Gate, hands: Hands) -> None:
         self.route, self.gate = route, gate
-        self._desk = desk
+        self._desk, self._hands = desk, hands
 
     async def answer(self, request: web.Request) -> web.Response:
         """Answer a request; whatever goes wrong is an answer too."""
         caller, path = caller_of(request), dict(request.match_info)
+        run = functools.partial(asyncio.get_running_loop().run_in_executor, self._hands)
         try:
-            await asyncio.to_thread(self.gate.check, caller)
+            await run(self.gate.check, caller)
             body = await self.gate.read(request, most=self.route.most) if caller.writes else b""
-            status, data = await asyncio.to_thread(self._work, path, body)
+            status, data = await run(self._work, path, body)
         except WatchmanError as fault:
-            status, data = await asyncio.to_thread(self._refuse, fault)
+            status, data = await run(self._refuse, fault)
         return web.Response(body=data, status=status, headers=_HEADERS, content_type="application/json")
 
     def _work(self, path: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
@@ -110,9 +116,9 @@ def mount(
     """
     if any(isinstance(route, web.RouteDef) and route.path.startswith(PREFIX) for route in routes):
         return
-    gate = Gate(desk.doors, without=without)
+    gate, hands = Gate(desk.doors, without=without), Hands(_HANDS, name="comfywatchman-route")
     for route in table:
-        handler = Served(route, desk, gate).answer
+        handler = Served(route, desk, gate, hands).answer
         routes.route(route.method, PREFIX + route.path)(handler)
 
 
