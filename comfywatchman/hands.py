@@ -12,11 +12,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from functools import partial
 from queue import SimpleQueue
 from typing import ParamSpec, TypeVar
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
+_Tell = Callable[[], None]
 
 
 class Hands(Executor):
@@ -25,7 +27,7 @@ class Hands(Executor):
     def __init__(self, most: int, *, name: str) -> None:
         self._most, self._name = most, name
         self._lock = threading.Lock()
-        self._work: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._work: SimpleQueue[Callable[[], _Tell] | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._open = 0  # pieces of work that have not ended
         self._is_closed = False
@@ -38,15 +40,13 @@ class Hands(Executor):
         """
         future: Future[_T] = Future()
 
-        def carry_out() -> None:
+        def carry_out() -> _Tell:
             if not future.set_running_or_notify_cancel():
-                return
+                return lambda: None
             try:
-                result = fn(*args, **kwargs)
+                return partial(future.set_result, fn(*args, **kwargs))
             except BaseException as fault:  # noqa: BLE001 - whoever asks for the result gets it
-                future.set_exception(fault)
-            else:
-                future.set_result(result)
+                return partial(future.set_exception, fault)
 
         with self._lock:
             if self._is_closed:
@@ -70,7 +70,8 @@ class Hands(Executor):
 
     def _live(self) -> None:
         while (carry_out := self._work.get()) is not None:
-            carry_out()
-            del carry_out  # nothing of it is kept while waiting
+            tell = carry_out()
             with self._lock:
-                self._open -= 1
+                self._open -= 1  # first: whoever hears of it may have more
+            tell()
+            del carry_out, tell  # nothing of it is kept while waiting

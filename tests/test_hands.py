@@ -52,7 +52,7 @@ def test_one_thread_is_used_again() -> None:
     """One piece of work after the other needs one thread."""
     with Hands(8, name="again") as hands:
         seen = {hands.submit(threading.get_ident).result() for _ in range(20)}
-    assert len(seen) <= 2  # the second may come before the first has put its tool away
+    assert len(seen) == 1
 
 
 def test_fault_reaches_who_asks() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from ..errors import HubError, HubUnavailable, NoComfyUI, WatchmanError
+from ..hands import Hands
 from .errors import call_safely
 from .guard import Doors
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 Send = Callable[[str, "Mapping[str, Json]"], None]
 _FRESH: Final = 2.0  # seconds for which the roots are not looked for again
+_TOGETHER: Final = 16  # requests at once; the threads of the event loop are everybody's
 _PATIENCE: Final = 20.0  # seconds for transfers to stop in good order
 _LATER: Final = 5.0  # seconds after the server serves until what is left in the queue goes on
 
@@ -38,6 +40,7 @@ class Desk:
         self._open_house = open_house
         self.send = send
         self.writing = threading.Lock()  # one change of settings or tokens at a time
+        self.hands = Hands(_TOGETHER, name="comfywatchman-route")
         self._lock = threading.RLock()
         self._queue: Queue | None = None
         self._worker: Worker | None = None
@@ -50,6 +53,7 @@ class Desk:
     def close(self, *, patience: float = _PATIENCE) -> None:
         """Stop the transfers in good order, for at most so many seconds, and close what was opened."""
         self._closed.set()
+        self.hands.shutdown(wait=False)  # a hub may keep one waiting
         with self._lock:  # but not while they close: their threads may want it
             opened = [self._plans, self._feed, self._queue]
             worker = self._worker
@@ -182,12 +186,13 @@ class Desk:
         return fault
 
     def veil_text(self, text: str) -> str:
-        """A text without the absolute paths of the roots and the data folder, and without secrets."""
+        """A text without secrets and whole paths: roots and the data folder by name, others by their end."""
         from ..secret import redact
+        from .places import shorten_paths
 
         for path, label in self._labels().items():
             text = text.replace(path, label)
-        return redact(text)
+        return redact(shorten_paths(text))
 
     def _labels(self) -> Mapping[str, str]:
         labels = {str(self.house.home): "the data folder"}

@@ -49,12 +49,12 @@ def open_plan(desk: Desk, call: Call) -> dict[str, Json]:
         keys = [key.text() for key in body["references"].items()] if "references" in call.body else None
         review = desk.plans.open(lambda review: _fill(desk, review, pasted, keys))
     review.await_first()
-    return plan_document(review, desk.places())
+    return plan_document(review, desk.places(), desk.veil_text)
 
 
 def show_plan(desk: Desk, call: Call) -> dict[str, Json]:
     """A plan as far as it has come."""
-    return plan_document(desk.plans.get(call.path["id"]), desk.places())
+    return plan_document(desk.plans.get(call.path["id"]), desk.places(), desk.veil_text)
 
 
 def fetch_plan(desk: Desk, call: Call) -> dict[str, Json]:
@@ -211,9 +211,9 @@ def _enqueue(desk: Desk, granted: Mapping[str, Transfer]) -> tuple[list[str], li
     ]
     wanted = [transfer for transfer in transfers if id(transfer) not in doomed]
     worker = desk.worker
+    worker.agree(_origins(wanted))  # first: what is queued may be taken in hand at once
     ids = queue.add(wanted)
     if ids:
-        worker.agree(_origins(wanted))
         worker.wake()
         desk.feed.stir()
     return ids, problems

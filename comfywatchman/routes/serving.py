@@ -19,7 +19,6 @@ from aiohttp import web
 
 from ..decode import MIB, DecodeError, parse_json
 from ..errors import WatchmanError
-from ..hands import Hands
 from .checking import check
 from .errors import InvalidRequest, call_safely, error_document, status_of
 from .guard import Gate, caller_of
@@ -32,9 +31,6 @@ if TYPE_CHECKING:
 
 PREFIX: Final = "/comfywatchman/v1/"
 WORKFLOW: Final = 20 * MIB  # the largest workflow that is read
-_HANDS: Final = (
-    16  # requests at once; the threads of the loop are everybody's, and a hub may keep one waiting
-)
 _HEADERS: Final = {
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
@@ -77,14 +73,14 @@ class Route:
 class Served:
     """A route of a desk behind its gate; `answer` is the handler that aiohttp calls."""
 
-    def __init__(self, route: Route, desk: Desk, gate: Gate, hands: Hands) -> None:
+    def __init__(self, route: Route, desk: Desk, gate: Gate) -> None:
         self.route, self.gate = route, gate
-        self._desk, self._hands = desk, hands
+        self._desk = desk
 
     async def answer(self, request: web.Request) -> web.Response:
         """Answer a request; whatever goes wrong is an answer too."""
         caller, path = caller_of(request), dict(request.match_info)
-        run = functools.partial(asyncio.get_running_loop().run_in_executor, self._hands)
+        run = functools.partial(asyncio.get_running_loop().run_in_executor, self._desk.hands)
         try:
             await run(self.gate.check, caller)
             body = await self.gate.read(request, most=self.route.most) if caller.writes else b""
@@ -116,9 +112,9 @@ def mount(
     """
     if any(isinstance(route, web.RouteDef) and route.path.startswith(PREFIX) for route in routes):
         return
-    gate, hands = Gate(desk.doors, without=without), Hands(_HANDS, name="comfywatchman-route")
+    gate = Gate(desk.doors, without=without)
     for route in table:
-        handler = Served(route, desk, gate, hands).answer
+        handler = Served(route, desk, gate).answer
         routes.route(route.method, PREFIX + route.path)(handler)
 
 

@@ -93,7 +93,7 @@ def widget_name(reference: Reference, path: str) -> str:
 # ── plans ──
 
 
-def plan_document(review: Review, places: Places) -> dict[str, Json]:
+def plan_document(review: Review, places: Places, veil: Callable[[str], str]) -> dict[str, Json]:
     """`comfywatchman.review/1`."""
     snapshot = review.snapshot
     certain = [item for item in snapshot.items if item.state == "certain"]
@@ -103,20 +103,20 @@ def plan_document(review: Review, places: Places) -> dict[str, Json]:
         "expires": round(review.expires, 3),
         "stage": snapshot.stage,
         "asking": list(snapshot.asking),
-        "faults": [fault_document(fault) for fault in snapshot.faults],
-        "items": [_item(item, places) for item in snapshot.items],
+        "faults": [fault_document(fault, veil) for fault in snapshot.faults],
+        "items": [_item(item, places, veil) for item in snapshot.items],
         "size": sum(_size(item.option) for item in certain),
         "drives": _needs(snapshot.items, places),
     }
 
 
-def fault_document(fault: WatchmanError) -> dict[str, Json]:
+def fault_document(fault: WatchmanError, veil: Callable[[str], str]) -> dict[str, Json]:
     """A fault among others, with the hub where it is one's."""
     hub = {"hub": fault.hub} if isinstance(fault, HubError) else {}
-    return {**fault.to_dict(), **hub}
+    return {**{key: veil(text) for key, text in fault.to_dict().items()}, **hub}
 
 
-def _item(item: Item, places: Places) -> dict[str, Json]:
+def _item(item: Item, places: Places, veil: Callable[[str], str]) -> dict[str, Json]:
     option = item.option
     is_offered = option is not None and not item.asked
     return {
@@ -127,10 +127,10 @@ def _item(item: Item, places: Places) -> dict[str, Json]:
         "folder": item.folder,
         "state": item.state,
         "consent": option.consent.value if option and is_offered else None,
-        "reason": item.reason,
+        "reason": veil(item.reason),
         "relink": relink_of(item.present),
         "chosen": item.chosen,
-        "candidates": [_candidate(index, option) for index, option in enumerate(item.options)],
+        "candidates": [_candidate(index, option, veil) for index, option in enumerate(item.options)],
         "target": _target(option, places) if option else None,
     }
 
@@ -144,7 +144,7 @@ def _node(reference: Reference) -> dict[str, Json]:
     }
 
 
-def _candidate(index: int, option: Option) -> dict[str, Json]:
+def _candidate(index: int, option: Option, veil: Callable[[str], str]) -> dict[str, Json]:
     file, evidence = option.candidate.file, option.candidate.evidence
     return {
         "index": index,
@@ -170,7 +170,7 @@ def _candidate(index: int, option: Option) -> dict[str, Json]:
         "preview": None,
         "trigger_words": list(file.trigger_words),
         "consent": option.consent.value,
-        "reason": option.reason,
+        "reason": veil(option.reason),
         "transfer": option.consent is not Consent.REFUSED,
     }
 
