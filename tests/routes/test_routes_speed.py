@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -148,17 +148,15 @@ def test_big_body(tmp_path: Path) -> None:
 
 def test_hub_that_does_not_answer(tmp_path: Path) -> None:
     """However many requests wait for a hub, the loop's own threads, which serve files, stay free."""
-    with socket.create_server(("127.0.0.1", 0), backlog=100) as hub:
+    with ExitStack() as lines, socket.create_server(("127.0.0.1", 0), backlog=100) as hub:
         address = f"http://127.0.0.1:{hub.getsockname()[1]}"
         environment = {"COMFYWATCHMAN_CIVITAI_ENDPOINT": address, "CIVITAI_API_KEY": "0123456789abcdef"}
         with Server(tmp_path, environment) as server:
-            ends = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(40)]
-            for end in ends:
-                lines = (
-                    f"POST {PREFIX}tokens/civitai/test HTTP/1.1\r\nHost: {server.host}\r\nContent-Length: 0"
-                )
-                write = "Content-Type: application/json\r\nX-Comfywatchman: 1"
-                end.sendall(f"{lines}\r\n{write}\r\n\r\n".encode())
+            for _ in range(40):
+                end = lines.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+                head = f"POST {PREFIX}tokens/civitai/test HTTP/1.1\r\nHost: {server.host}"
+                write = "Content-Length: 0\r\nContent-Type: application/json\r\nX-Comfywatchman: 1"
+                end.sendall(f"{head}\r\n{write}\r\n\r\n".encode())
             hub.accept()[0].close()
             time.sleep(0.3)
 
@@ -166,5 +164,4 @@ def test_hub_that_does_not_answer(tmp_path: Path) -> None:
                 return await asyncio.wait_for(asyncio.to_thread(int), 1)
 
             assert asyncio.run_coroutine_threadsafe(free(), server._loop).result(5) == 0
-            for end in ends:
-                end.close()
+            lines.close()
