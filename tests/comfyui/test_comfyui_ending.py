@@ -67,7 +67,11 @@ def test_ends_at_once(installation: Installation, tmp_path: Path) -> None:
             settle(running, bandwidth="4 MiB", transfers_at_once=4)
             running.start()
             fetch(running, [*BIG])
-            assert seconds_to_stop(running) < max(2.0, idle + 1.0)
+            first = seconds_to_stop(running)
+            running.start()
+            wait(lambda: [one["state"] for one in transfers(running)].count("running") == len(BIG))
+            # the better of two: others may keep the machine busy, what waits for bytes does so each time
+            assert min(first, seconds_to_stop(running)) < max(2.0, idle + 1.0)
             assert not [*running.models.rglob("*.safetensors")]
             kept = sum(part.stat().st_size for part in running.models.rglob("*.cwpart"))
             assert kept
