@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
 from ..errors import HubError, HubUnavailable, NoComfyUI, WatchmanError
+from ..hands import Hands
 from .errors import call_safely
 from .guard import Doors
 
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 Send = Callable[[str, "Mapping[str, Json]"], None]
 _FRESH: Final = 2.0  # seconds for which the roots are not looked for again
-_WAITERS: Final = 4  # pictures fetched at once
+_TOGETHER: Final = 16  # requests at once; the threads of the event loop are everybody's
+_PICTURES: Final = 4  # pictures fetched at once, so that slow ones keep nobody waiting
+_PATIENCE: Final = 20.0  # seconds for transfers to stop in good order
 _LATER: Final = 5.0  # seconds after the server serves until what is left in the queue goes on
 
 
@@ -40,9 +42,8 @@ class Desk:
         self._open_house = open_house
         self.send = send
         self.writing = threading.Lock()  # one change of settings or tokens at a time
-        self.waiters = ThreadPoolExecutor(
-            _WAITERS, "comfywatchman-waiter"
-        )  # has no thread before it is needed
+        self.hands = Hands(_TOGETHER, name="comfywatchman-route")
+        self.waiters = Hands(_PICTURES, name="comfywatchman-picture")
         self._lock = threading.RLock()
         self._queue: Queue | None = None
         self._worker: Worker | None = None
@@ -53,12 +54,16 @@ class Desk:
         self._hubs: dict[str, HubError | None] = {}
         self._closed = threading.Event()
 
-    def close(self) -> None:
-        """Stop the transfers in good order, and close what was opened."""
+    def close(self, *, patience: float = _PATIENCE) -> None:
+        """Stop the transfers in good order, for at most so many seconds, and close what was opened."""
         self._closed.set()
+        for hands in (self.hands, self.waiters):
+            hands.shutdown(wait=False)  # a hub may keep one waiting
         with self._lock:  # but not while they close: their threads may want it
-            opened = [self._previews, self._plans, self._worker, self._feed, self._queue]
-        self.waiters.shutdown(wait=False, cancel_futures=True)
+            opened = [self._previews, self._plans, self._feed, self._queue]
+            worker = self._worker
+        if worker is not None:
+            worker.close(patience=patience)
         for one in opened:
             if one is not None:
                 one.close()
@@ -196,12 +201,13 @@ class Desk:
         return fault
 
     def veil_text(self, text: str) -> str:
-        """A text without the absolute paths of the roots and the data folder, and without secrets."""
+        """A text without secrets and whole paths: roots and the data folder by name, others by their end."""
         from ..secret import redact
+        from .places import shorten_paths
 
         for path, label in self._labels().items():
             text = text.replace(path, label)
-        return redact(text)
+        return redact(shorten_paths(text))
 
     def _labels(self) -> Mapping[str, str]:
         labels = {str(self.house.home): "the data folder"}

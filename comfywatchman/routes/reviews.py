@@ -79,7 +79,8 @@ def fetch_plan(desk: Desk, call: Call) -> dict[str, Json]:
 
 
 def _document(desk: Desk, review: Review) -> dict[str, Json]:
-    return plan_document(review, desk.places(), level=desk.house.settings().preview_level)
+    level = desk.house.settings().preview_level
+    return plan_document(review, desk.places(), veil=desk.veil_text, level=level)
 
 
 # ── what is asked ──
@@ -215,9 +216,9 @@ def _enqueue(desk: Desk, granted: Mapping[str, Transfer]) -> tuple[list[str], li
     ]
     wanted = [transfer for transfer in transfers if id(transfer) not in doomed]
     worker = desk.worker
+    worker.agree(_origins(wanted))  # first: what is queued may be taken in hand at once
     ids = queue.add(wanted)
     if ids:
-        worker.agree(_origins(wanted))
         worker.wake()
         desk.feed.stir()
     return ids, problems

@@ -8,6 +8,7 @@ The event loop belongs to everybody in the process: nothing here touches disk, d
 from __future__ import annotations
 
 import asyncio
+import functools
 import importlib
 import json
 from collections.abc import Callable, Iterable, Mapping
@@ -84,13 +85,14 @@ class Served:
     async def answer(self, request: web.Request) -> web.Response:
         """Answer a request; whatever goes wrong is an answer too."""
         caller, path = caller_of(request), dict(request.match_info)
-        threads = self._desk.waiters if self.route.waits else None
+        run = functools.partial(asyncio.get_running_loop().run_in_executor, self._desk.hands)
+        threads = self._desk.waiters if self.route.waits else self._desk.hands
         try:
-            await asyncio.to_thread(self.gate.check, caller)
+            await run(self.gate.check, caller)
             body = await self.gate.read(request, most=self.route.most) if caller.writes else b""
             status, data = await asyncio.get_running_loop().run_in_executor(threads, self._work, path, body)
         except WatchmanError as fault:
-            status, data = await asyncio.to_thread(self._refuse, fault)
+            status, data = await run(self._refuse, fault)
         if status >= 400 or self.route.type == JSON:
             return web.Response(body=data, status=status, headers=_HEADERS, content_type=JSON)
         return web.Response(body=data, status=status, headers=_HEADERS | _KEPT, content_type=self.route.type)
