@@ -13,7 +13,7 @@ from typing import Final, assert_never
 
 from ..catalog import Access
 from ..inquiry import question_of
-from ..plan import Consent, Plan, Transfer
+from ..plan import Consent, Plan, Transfer, say_missing
 from ..report import Answer
 from ..resolution import Ambiguous, Candidate, Found, Missing, Present, Resolution, prefer
 from ..workflow.references import Reference
@@ -169,7 +169,7 @@ def _make_item(
         case Present():
             return replace(item, present=resolution)
         case Missing(searched=searched):
-            return replace(item, why=f"not found in {', '.join(searched)}" if searched else "not searched")
+            return replace(item, why=say_missing(searched))
         case Found(file=file, evidence=evidence):
             return replace(
                 item, options=(_option(Candidate(file, evidence), references, make_plan),), chosen=0
