@@ -37,10 +37,25 @@ def open_house() -> House:
     from .settings import find_home
     from .tokens import TokenStore, find_keyring
 
+    _quieten_requests()
     home = find_data_folder(os.environ)
     own = find_home(os.environ)
     tokens = TokenStore(home, os.environ, keyring=find_keyring(), fallback=own)
     return House(home, os.environ, tokens=tokens, roots=find_host_roots, learn=learn_loaders)
+
+
+def _quieten_requests() -> None:
+    """Keep huggingface_hub's HTTP library from telling every request in ComfyUI's log, which shows INFO.
+
+    A plan makes dozens of them. Where somebody has set a level, or ComfyUI runs with `--verbose DEBUG`, they
+    are told.
+    """
+    if logging.getLogger().isEnabledFor(logging.DEBUG):
+        return
+    for name in ("httpx", "httpx2"):
+        logger = logging.getLogger(name)
+        if logger.level == logging.NOTSET:
+            logger.setLevel(logging.WARNING)
 
 
 def find_data_folder(environment: Mapping[str, str]) -> Path:
