@@ -16,7 +16,7 @@ import { t } from "./words.js";
 export const BRIDGE = "Comfywatchman.Panel.Bridge";
 
 /** The settings that the dialog shows; the panel has them all. */
-const SHOWN = "precision bandwidth transfers_at_once nsfw";
+const SHOWN = "precision bandwidth transfers_at_once preview_level";
 
 /** @param {Parts} parts */
 export function makeSettings(parts) {

@@ -23,6 +23,7 @@ from ..errors import (
     WatchmanError,
     Withdrawn,
 )
+from ..library.previews import NotAnImage
 
 if TYPE_CHECKING:
     from ..catalog import Json
@@ -76,6 +77,13 @@ class PlanSpent(InputError):
     default_hint = "Make the plan again; what was taken from it stands in the transfers."
 
 
+class PreviewGone(InputError):
+    """A picture that is not one of the plan's, or that is not to be shown."""
+
+    code = "preview-gone"
+    default_hint = "Make the plan again, or see the setting `preview_level`."
+
+
 class TransferGone(InputError):
     """A transfer that the queue does not have."""
 
@@ -104,6 +112,7 @@ _STATUSES: Final[dict[type[WatchmanError], int]] = {
     WrongContentType: 415,
     PlanGone: 404,
     PlanSpent: 409,
+    PreviewGone: 404,
     TransferGone: 404,
     TransferOpen: 409,
     SettingGuarded: 403,
@@ -121,6 +130,7 @@ _STATUSES: Final[dict[type[WatchmanError], int]] = {
     Refused: 403,
     IndexLocked: 503,
     FileChanged: 409,
+    NotAnImage: 502,
     WatchmanError: 500,
 }
 
