@@ -124,7 +124,7 @@ export class Flow {
     const inspection = await this.#wiring.look(key, { workflow: document, ...(name ? { name } : {}) });
     if (!inspection) return void this.#marks.delete(key); // so that the next change looks again
     this.#showBadge();
-    if (isLoad && inspection.missing) this.#tellMissing(inspection.missing);
+    if (isLoad && inspection.missing) this.#tellMissing(needsOf(this.#store.state.views[key]).length);
     await this.#planFor(key);
     await this.#runIfReady(key);
   }
@@ -430,7 +430,7 @@ export class Flow {
   // ── saying it ──
 
   #showBadge() {
-    this.#front.badge(this.#view?.inspection?.missing ?? 0);
+    this.#front.badge(needsOf(this.#view).length);
   }
 
   /** @param {number} count */
@@ -494,7 +494,7 @@ function selected(items) {
 /** What a file that is here means for the widgets that named it. @param {Transfer} transfer */
 export function relinksOf({ relink: to, references }) {
   return references.flatMap(({ node_id, input, name }) =>
-    to !== null && to !== name ? [{ node_id, input, from: name, to }] : [],
+    to === null ? [] : [{ node_id, input, from: name, to }], // the name may be ours for one with backslashes
   );
 }
 

@@ -50,8 +50,9 @@ export class Wiring {
     try {
       this.#store.dispatch({ type: "status", status: await this.#api.status() });
     } catch (error) {
-      this.#store.dispatch({ type: "link", link: "lost" });
       if (!(error instanceof ApiError)) throw error;
+      if (error.status === 0) this.#store.dispatch({ type: "link", link: "lost" });
+      else this.#store.dispatch({ type: "fault", fault: error.fault }); // it answers, and says what is wrong
     }
   }
 
@@ -163,7 +164,13 @@ export class Wiring {
   async #hearPlan(id) {
     const view = Object.values(this.#store.state.views).find(({ plan }) => plan?.id === id);
     if (!view || view.spent) return;
-    await this.#quietly(async () => void this.#keepPlan(view.key, await this.#api.plan(id)));
+    try {
+      this.#keepPlan(view.key, await this.#api.plan(id));
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      if (error.status === 0) this.#store.dispatch({ type: "link", link: "lost" });
+      else if (error.status === 404) await this.find(view.key); // a server begun anew knows no plan of before
+    }
   }
 
   /**
@@ -290,7 +297,9 @@ export class Wiring {
       note(message ? { state: "good", message } : { state: "none", message: "" });
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      note({ state: "bad", message: `${error.message} ${error.hint ?? ""}`.trim() });
+      const isRefused = error.code === "login-required"; // its hint is for the command line
+      const said = isRefused ? t("tokens.refused", { hub: this.#title(hub) }) : `${error.message}. ${error.hint ?? ""}`;
+      note({ state: "bad", message: said.trim() });
     }
   }
 

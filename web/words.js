@@ -171,6 +171,7 @@ const WORDS = {
   "tokens.saving": "Saving…",
   "tokens.works": "It works: signed in as {account}.",
   "tokens.works.plain": "It works.",
+  "tokens.refused": "{hub} does not accept this token. Paste another one and replace it.",
   "tokens.environment": "It comes from the environment of the server and is changed there.",
   "tokens.get": "Get one at {hub}",
 

@@ -62,6 +62,7 @@ export class WmPanel extends WmElement {
 
       [role="tablist"] {
         display: flex;
+        flex-wrap: wrap; /* the sidebar may be as narrow as 200 px */
         gap: 4px;
       }
 
@@ -221,7 +222,9 @@ export class WmPanel extends WmElement {
   }
 
   #notes() {
-    const { link, status, fault } = this.state;
+    const { link, status } = this.state;
+    const isBelow = this.state.fault?.message === currentView(this.state)?.fault?.message && this.tab === "missing";
+    const fault = isBelow ? null : this.state.fault;
     const down = status?.offline ? [] : (status?.hubs.filter((hub) => hub.state === "unreachable") ?? []);
     return html`
       ${link === "lost" ? note("wm-bad", "offline", t("panel.lost")) : nothing}
