@@ -6,11 +6,11 @@ import { NOTICES } from "./flow.js";
 import { t } from "./words.js";
 
 /**
- * @import { Flow } from "./flow.js"
+ * @import { NamedFetches } from "./bridge.js"
  * @import { Store } from "./store.js"
  * @import { Wiring } from "./wiring.js"
  *
- * @typedef {{ flow: Flow, store: Store, wiring: Wiring }} Parts
+ * @typedef {{ named: NamedFetches, store: Store, wiring: Wiring }} Parts
  */
 
 export const BRIDGE = "Comfywatchman.Panel.Bridge";
@@ -20,7 +20,7 @@ const SHOWN = "precision bandwidth transfers_at_once nsfw";
 
 /** @param {Parts} parts */
 export function makeSettings(parts) {
-  const { flow } = parts;
+  const { named } = parts;
   return [
     {
       id: "Comfywatchman.Hubs.Tokens",
@@ -67,7 +67,7 @@ export function makeSettings(parts) {
       defaultValue: false,
       onChange: (/** @type {boolean} */ isWanted, /** @type {boolean | undefined} */ before) => {
         if (before === undefined) return; // the first call comes before the set-up, which does it
-        if (isWanted) offerBridge(/** @type {any} */ (window), flow);
+        if (isWanted) offerBridge(/** @type {any} */ (window), named);
         else withdrawBridge(/** @type {any} */ (window));
       },
     },
