@@ -16,7 +16,7 @@ import { t } from "./words.js";
 export const BRIDGE = "Comfywatchman.Panel.Bridge";
 
 /** The settings that the dialog shows; the panel has them all. */
-const SHOWN = "precision bandwidth transfers_at_once nsfw";
+const SHOWN = "precision targets bandwidth transfers_at_once nsfw";
 
 /** @param {Parts} parts */
 export function makeSettings(parts) {
@@ -46,9 +46,10 @@ export function makeSettings(parts) {
       category: ["Comfywatchman", "Fetching", "Settings"],
       name: t("settings.title"),
       defaultValue: null,
-      type: () => mount(parts, "wm-settings", (element, { settings }) => {
+      type: () => mount(parts, "wm-settings", (element, { settings, status }) => {
         element.only = SHOWN;
         element.settings = settings;
+        element.roots = status?.roots ?? [];
       }),
     },
     {

@@ -186,6 +186,7 @@ const WORDS = {
   "settings.no": "no",
   "settings.nothing": "none",
   "settings.unlimited": "no limit",
+  "settings.target": "Where new {folder} go",
   "settings.advanced": "Set on the server",
 
   "setting.fetch_certain": "Fetch what is certain by itself",
@@ -194,6 +195,7 @@ const WORDS = {
   "setting.transfers_at_once": "Transfers at the same time",
   "setting.connections_per_host": "Connections to one host",
   "setting.nsfw": "Show adult previews and models",
+  "setting.targets": "Where new files of a folder go",
   "setting.cache_hours": "Hours that a hub’s answer is remembered",
 
   "unit.seconds": "{count} s",

@@ -205,6 +205,15 @@ def test_settings(gallery: Open) -> None:
     assert page.locator("input#automatic_cap").count() == 0
 
 
+def test_targets(gallery: Open) -> None:
+    """Where several directories serve a folder one of them is chosen; the others are not asked about."""
+    page = gallery("settings")
+    page.get_by_label("Where new loras go").select_option("big/loras")
+    assert heard(page, "wm-settings") == [{"changes": {"targets": {"loras": "r3"}}}]
+    assert page.get_by_label("Where new vae go").count() == 0
+    assert "[object Object]" not in page.locator("wm-settings").inner_text()
+
+
 def test_filter(gallery: Open) -> None:
     """A filter leaves what fits it, and says when nothing does."""
     page = gallery("everything")

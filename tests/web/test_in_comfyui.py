@@ -289,6 +289,57 @@ def test_page_settings(rig: Rig) -> None:
     assert rig.errors == []
 
 
+def run_again(rig: Rig) -> dict[str, Any]:
+    """Queue the graph, and what the history says of it once it has ended."""
+    known = set(rig.comfyui.get("/history"))
+    rig.command("Comfy.QueuePrompt")
+    for _ in range(150):
+        if new := [entry for id_, entry in rig.comfyui.get("/history").items() if id_ not in known]:
+            entry: dict[str, Any] = new[0]
+            assert entry["status"]["status_str"] == "success", entry["status"]["messages"]
+            return entry
+        rig.page.wait_for_timeout(200)
+    raise AssertionError("no prompt has ended")
+
+
+def cached(entry: Mapping[str, Any]) -> list[str]:
+    """The nodes that a prompt did not run again."""
+    return next(told["nodes"] for name, told in entry["status"]["messages"] if name == "execution_cached")
+
+
+def test_page_pin_after_a_run(rig: Rig) -> None:
+    """A run's pin is saved with the workflow and costs no second run; a workflow that is loaded sends it."""
+    if "ComfyWatchmanCheckpointLoader" not in rig.comfyui.object_info():
+        pytest.skip("this pack has no checkpoint loader")
+    target = rig.models / "checkpoints/pinned_sd3.safetensors"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(tiny_sd3())
+    rig.page.evaluate("() => window.app.refreshComboInNodes()")
+    loader = node("ComfyWatchmanCheckpointLoader", "pinned_sd3.safetensors", "", "")
+    shown = node("PreviewAny", pos=[600, 0])
+    rig.open(wired(loader, shown, wires=[(1, 3, 2, "source", "*")]), "pinned.json")
+    first = run_again(rig)
+    rig.page.wait_for_function(
+        "() => window.app.graph.getNodeById(1).widgets.find((one) => one.name === 'pinned').value"
+    )
+    pin = rig.widget("1", "pinned")
+
+    second = run_again(rig)
+
+    assert "sha256:" in pin
+    assert "pinned_sd3.safetensors" in pin
+    assert "1" not in cached(first)
+    assert "1" in cached(second)
+    assert second["prompt"][2]["1"]["inputs"]["pinned"] == ""
+    saved = rig.page.evaluate("() => window.app.graph.serialize()")
+    assert pin in saved["nodes"][0]["widgets_values"] or pin in saved["nodes"][1]["widgets_values"]
+    rig.open(saved, "again.json")
+    third = run_again(rig)
+    assert third["prompt"][2]["1"]["inputs"]["pinned"] == pin
+    assert rig.widget("1", "pinned") == pin
+    assert rig.errors == []
+
+
 @pytest.mark.parametrize("is_vue", [False, True], ids=["classic", "vue"])
 def test_page_stack_and_words(rig: Rig, is_vue: bool) -> None:
     """Rows and chips write into the nodes' texts, in both renderings, and are saved nowhere."""

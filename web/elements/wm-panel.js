@@ -205,7 +205,7 @@ export class WmPanel extends WmElement {
           <p class="wm-small wm-muted">${t("tokens.explain")}</p>
           <wm-tokens .hubs=${status?.hubs ?? []} .notes=${tokens}></wm-tokens>
           <h3>${t("settings.title")}</h3>
-          <wm-settings .settings=${settings}></wm-settings>
+          <wm-settings .settings=${settings} .roots=${status?.roots ?? []}></wm-settings>
         </div>`;
       default:
         return html`<wm-missing .view=${view} .transfers=${active} .status=${status} .notes=${tokens}
