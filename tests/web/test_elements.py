@@ -87,9 +87,9 @@ def test_hostile_text_control(gallery: Open) -> None:
     assert len(page.evaluate("probes.odd()")) > 3
 
 
-@pytest.mark.parametrize("width", [320, 380, 560, 900])
+@pytest.mark.parametrize("width", [200, 260, 320, 380, 560, 900])
 def test_width(gallery: Open, width: int) -> None:
-    """From 320 to 900 pixels nothing sticks out of the panel, however long a name is."""
+    """From 200 to 900 pixels nothing sticks out of the panel, however long a name is."""
     page = gallery("everything,choose,down,transfers,settings,hostile-0", width=width)
     page.evaluate("probes.unfold()")
     page.wait_for_timeout(50)

@@ -311,11 +311,9 @@ def test_page_pin_after_a_run(rig: Rig) -> None:
     """A run's pin is saved with the workflow and costs no second run; a workflow that is loaded sends it."""
     if "ComfyWatchmanCheckpointLoader" not in rig.comfyui.object_info():
         pytest.skip("this pack has no checkpoint loader")
-    target = rig.models / "checkpoints/pinned_sd3.safetensors"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(tiny_sd3())
-    rig.page.evaluate("() => window.app.refreshComboInNodes()")
-    loader = node("ComfyWatchmanCheckpointLoader", "pinned_sd3.safetensors", "", "")
+    rig.hub.add_repo("Comfy-Org/pinned", {"pinned_sd3.safetensors": tiny_sd3()})
+    source = "hf:Comfy-Org/pinned/pinned_sd3.safetensors"
+    loader = node("ComfyWatchmanCheckpointLoader", "pinned_sd3.safetensors", source, "")
     shown = node("PreviewAny", pos=[600, 0])
     rig.open(wired(loader, shown, wires=[(1, 3, 2, "source", "*")]), "pinned.json")
     first = run_again(rig)

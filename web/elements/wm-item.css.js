@@ -4,6 +4,7 @@ import { css } from "../vendor/lit.js";
 
 export const style = css`
   :host {
+    container-type: inline-size;
     display: block;
   }
 
@@ -44,6 +45,27 @@ export const style = css`
   .first .size {
     flex: none;
     font-variant-numeric: tabular-nums;
+  }
+
+  /* In a narrow panel the size stands below the name, which then has the whole line. */
+  @container (max-width: 300px) {
+    .first {
+      flex-wrap: wrap;
+      gap: 2px 8px;
+    }
+
+    .first .wm-name {
+      flex-basis: 100%;
+    }
+
+    .source {
+      flex-wrap: wrap;
+      gap: 2px 8px;
+    }
+
+    .source .wm-line {
+      flex-basis: 100%;
+    }
   }
 
   .facts {

@@ -1,5 +1,6 @@
 // Our settings as rows, for our panel and for ComfyUI's settings dialog: <wm-settings .settings>.
 // With `only` (keys, separated by spaces) those alone; `roots` are what folders may be given as a target.
+// `bare` leaves the names out, for a row that has one.
 // Wish: `wm-settings` { changes }; a null takes the default.
 
 /** @import { Root, Setting } from "../types.js" */
@@ -14,6 +15,7 @@ export class WmSettings extends WmElement {
     settings: { attribute: false },
     roots: { attribute: false },
     only: {},
+    bare: { type: Boolean, reflect: true },
   };
 
   static styles = [
@@ -53,6 +55,19 @@ export class WmSettings extends WmElement {
         width: 120px;
       }
 
+      :host([bare]) .setting {
+        border: 0;
+        padding: 2px 0;
+      }
+
+      .alone {
+        text-align: end;
+      }
+
+      :host([bare]) .value {
+        grid-row: 1;
+      }
+
       details {
         margin-top: 8px;
       }
@@ -73,6 +88,7 @@ export class WmSettings extends WmElement {
     this.roots = [];
     /** @type {string | null} */
     this.only = null;
+    this.bare = false;
   }
 
   render() {
@@ -93,9 +109,9 @@ export class WmSettings extends WmElement {
     const writable = isWritable(setting);
     const why = setting.origin === "environment" ? t("settings.environment") : writable ? "" : t("settings.guarded");
     return html`<div class="setting">
-      <label for=${writable ? setting.key : nothing} id="label-${setting.key}">${settingName(setting)}</label>
-      <div class="value">${writable ? this.#control(setting) : html`<span class="wm-muted">${shownValue(setting)}</span>`}</div>
-      <p class="wm-small wm-muted" id="help-${setting.key}">${setting.help}${why ? ` · ${why}` : ""}</p>
+      <label class=${this.bare ? "wm-hidden" : ""} for=${writable ? setting.key : nothing} id="label-${setting.key}">${settingName(setting)}</label>
+      <div class="value" title=${this.bare ? setting.help : nothing}>${writable ? this.#control(setting) : html`<span class="wm-muted">${shownValue(setting)}</span>`}</div>
+      <p class=${this.bare ? "wm-hidden" : "wm-small wm-muted"} id="help-${setting.key}">${setting.help}${why ? ` · ${why}` : ""}</p>
     </div>`;
   }
 
@@ -107,10 +123,11 @@ export class WmSettings extends WmElement {
   #targets(setting) {
     const writable = this.roots.filter((root) => root.writable);
     const folders = [...new Set(writable.map((root) => root.folder))].sort();
-    return folders
+    const rows = folders
       .map((folder) => /** @type {const} */ ([folder, writable.filter((root) => root.folder === folder)]))
       .filter(([, roots]) => roots.length > 1)
       .map(([folder, roots]) => this.#target(setting, folder, roots));
+    return this.bare && !rows.length ? html`<p class="wm-muted alone">${t("settings.one-root")}</p>` : rows;
   }
 
   /** @param {Setting} setting @param {string} folder @param {Root[]} roots */
