@@ -63,8 +63,11 @@ export const style = css`
       gap: 2px 8px;
     }
 
-    .source .wm-line {
+    .source > :not(.wm-chip) {
       flex-basis: 100%;
+      min-width: 0;
+      overflow-wrap: anywhere;
+      white-space: normal;
     }
   }
 

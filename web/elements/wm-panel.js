@@ -62,7 +62,8 @@ export class WmPanel extends WmElement {
 
       [role="tablist"] {
         display: flex;
-        gap: 4px;
+        flex-wrap: wrap;
+        gap: 0 4px;
       }
 
       [role="tab"] {

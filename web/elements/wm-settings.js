@@ -22,6 +22,7 @@ export class WmSettings extends WmElement {
     WmElement.styles,
     css`
       :host {
+        container-type: inline-size;
         display: block;
       }
 
@@ -53,6 +54,18 @@ export class WmSettings extends WmElement {
 
       .value .wm-field {
         width: 120px;
+      }
+
+      @container (max-width: 240px) {
+        .setting {
+          grid-template-columns: minmax(0, 1fr);
+        }
+
+        .setting .value {
+          grid-column: 1;
+          grid-row: auto;
+          justify-content: start;
+        }
       }
 
       :host([bare]) .setting {

@@ -4,6 +4,7 @@ import { css } from "../vendor/lit.js";
 
 export const style = css`
   :host {
+    container-type: inline-size;
     display: flex;
     flex-direction: column;
     min-height: 0;
@@ -134,5 +135,17 @@ export const style = css`
     color: var(--wm-muted);
     padding: 40px 16px;
     text-align: center;
+  }
+
+  /* In a narrow panel the buttons stand below. */
+  @container (max-width: 300px) {
+    li {
+      grid-template-columns: 16px minmax(0, 1fr);
+    }
+
+    .acts {
+      grid-column: 2;
+      margin: 2px 0 0 -6px;
+    }
   }
 `;
