@@ -40,6 +40,7 @@ class _Surveyed:
         return Answer(
             reports=tuple(_with(report, self.seen, decided) for report in self.reports),
             faults=_distinct(fault for case in cases.values() for fault in case.faults),
+            refusals={r: refusal for r, case in cases.items() if (refusal := case.refusal)},
         )
 
     def stage(self, name: str, cases: Cases, left: Sequence[Hub], asked: Iterable[Reference]) -> Stage:

@@ -6,6 +6,7 @@ starts. Facts from `folder_paths.py`, `server.py` and `comfy/cli_args.py` of Com
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import json
 import logging
@@ -26,6 +27,7 @@ if TYPE_CHECKING:  # what is imported when it is needed costs ComfyUI's start no
     from .workflow.loaders import Loaders
 
 _LOG: Final = logging.getLogger(__name__)
+_REQUESTS: Final = ("urllib3.connectionpool", "httpx", "httpx2")  # the loggers that tell each request
 # Folders of ComfyUI that hold no models.
 _NO_MODELS: Final = frozenset({"custom_nodes", "configs", "datasets"})
 
@@ -37,10 +39,18 @@ def open_house() -> House:
     from .settings import find_home
     from .tokens import TokenStore, find_keyring
 
+    for name in _REQUESTS:
+        logging.getLogger(name).addFilter(_is_told)
     home = find_data_folder(os.environ)
     own = find_home(os.environ)
     tokens = TokenStore(home, os.environ, keyring=find_keyring(), fallback=own)
     return House(home, os.environ, tokens=tokens, roots=find_host_roots, learn=learn_loaders)
+
+
+def _is_told(record: logging.LogRecord) -> bool:
+    """Whether ComfyUI's log gets a record: our own requests are many, and their addresses may be signed."""
+    is_ours = (record.threadName or "").startswith("comfywatchman")
+    return not is_ours or record.levelno >= logging.WARNING
 
 
 def find_data_folder(environment: Mapping[str, str]) -> Path:
@@ -184,6 +194,11 @@ def when_serving(work: Callable[[], None]) -> None:
         work()
 
     importlib.import_module("server").PromptServer.instance.app.on_startup.append(begin)
+
+
+def when_ending(work: Callable[[], None]) -> None:
+    """Call this once when ComfyUI ends in good order, while other threads still run."""
+    atexit.register(work)
 
 
 def _folder_paths() -> Any:

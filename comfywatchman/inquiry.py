@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from .air import hub_of, parse_link
 from .catalog import RemoteFile, base_name
 from .digest import match_digests
-from .errors import HubError, HubUnavailable, NotFound, Withdrawn
+from .errors import EarlyAccess, Gated, HubError, HubUnavailable, LoginRequired, NotFound, Withdrawn
 from .hubs.base import Answer, Hub
 from .resolution import Candidate, Evidence, is_settled
 from .workflow.references import Reference
@@ -46,6 +46,13 @@ class Case:
     def all_answered(self) -> bool:
         """Whether every hub asked said yes or no, so that what was found can count as the only one."""
         return all(isinstance(fault, (NotFound, Withdrawn)) for fault in self.faults)
+
+    @property
+    def refusal(self) -> HubError | None:
+        """Why the hub that the workflow links to does not give it yet, where nothing else was found."""
+        link = parse_link(self.reference.url) if self.reference.url and not self.candidates else None
+        refusals = (fault for fault in self.faults if isinstance(fault, (LoginRequired, Gated, EarlyAccess)))
+        return next((fault for fault in refusals if link and fault.hub == hub_of(link)), None)
 
     def take(self, answer: Answer) -> None:
         """Add a hub's answer."""

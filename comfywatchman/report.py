@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from .catalog import Json, LocalFile, Model, RemoteFile
@@ -51,10 +51,15 @@ class Report:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """Reports on workflows, and what kept hubs from answering."""
+    """Reports on workflows, and what kept hubs from answering.
+
+    `refusals` are the words of hubs that do not give what a workflow links to before somebody logs in, asks
+    for access or pays, for references of which nothing else was found.
+    """
 
     reports: tuple[Report, ...]
     faults: tuple[HubError, ...] = ()
+    refusals: Mapping[Reference, HubError] = field(default_factory=dict)
 
     @property
     def resolutions(self) -> list[Resolution]:

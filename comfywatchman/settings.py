@@ -139,6 +139,13 @@ class Settings:
         metadata=_key(FLAG, "let nodes fetch and load pickle formats (.ckpt .pt .pth .bin)", guard=True),
     )
     nsfw: bool = field(default=False, metadata=_key(FLAG, "show adult models in search"))
+    preview_level: str = field(
+        default="safe",
+        metadata=_key(
+            one_of("none", "safe", "mature", "all"),
+            "which pictures of models pages show: none; safe: for everybody, and PG-13; mature: also R; all",
+        ),
+    )
     sidecars: str = field(
         default="civitai-info",
         metadata=_key(

@@ -21,7 +21,7 @@ from .transfer.queue import Queue
 
 _LOG: Final = logging.getLogger(__name__)
 _AGAIN: Final = 5.0
-_PATIENCE: Final = 20.0  # seconds to let transfers stop in good order
+_PATIENCE: Final = 20.0  # seconds for transfers to stop in good order
 
 
 class Worker:
@@ -61,14 +61,14 @@ class Worker:
             if self._limits is not None and self._limits != self._house.limits():
                 self._begin_anew()
 
-    def close(self) -> None:
-        """Stop in good order; what is not finished stays queued."""
+    def close(self, *, patience: float = _PATIENCE) -> None:
+        """Stop in good order, waiting no longer than so many seconds; what is not finished stays queued."""
         with self._lock:
             self._closed.set()
             self._begin_anew()
             thread = self._thread
         if thread is not None:
-            thread.join(_PATIENCE)
+            thread.join(patience)
 
     def _begin_anew(self) -> None:
         self._stop.set()

@@ -7,6 +7,7 @@ from typing import Any
 
 from comfywatchman.routes.api import ROUTES
 from comfywatchman.routes.schemas import SCHEMAS
+from comfywatchman.routes.serving import JSON
 
 _HEAD = """# Routes
 
@@ -46,11 +47,11 @@ def describe_routes() -> Iterator[str]:
     yield "|---|---|---|---|"
     for route in ROUTES:
         takes = _link(route.takes) if route.takes != "Nothing" else ""
-        gives = f"{route.status} {_link(route.gives)}"
+        gives = f"{route.status} {_link(route.gives) if route.type == JSON else route.type}"
         yield f"| `{route.method} {route.path}` | {takes} | {gives} | {route.about} |"
     yield _EVENTS
     for name, schema in SCHEMAS.items():
-        if name not in ("Nothing", "OpenApi"):
+        if name not in ("Nothing", "OpenApi", "Preview"):
             yield from _describe(name, schema)
 
 

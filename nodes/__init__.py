@@ -1,5 +1,8 @@
 """The house put together inside ComfyUI: the extension with its nodes and routes."""
 
+from functools import partial
+from typing import Final
+
 from comfy_api.v0_0_2 import ComfyExtension, io
 
 from ..comfywatchman import host
@@ -11,6 +14,8 @@ from .info import ModelInfo
 from .loaders import CheckpointLoader, LoRALoader
 from .stack import LoRAStack
 from .words import TriggerWords
+
+_PATIENCE: Final = 1.0  # seconds that Ctrl-C may take longer, for transfers to write down how far they are
 
 
 class ComfyWatchman(ComfyExtension):
@@ -29,4 +34,5 @@ def comfy_entrypoint() -> ComfyExtension:
     desk = Desk(host.open_house, send=host.send)
     mount(host.server_routes(), desk, ROUTES)
     host.when_serving(desk.start_later)
+    host.when_ending(partial(desk.close, patience=_PATIENCE))
     return ComfyWatchman()

@@ -16,7 +16,7 @@ import { t } from "./words.js";
 export const BRIDGE = "Comfywatchman.Panel.Bridge";
 
 /** The settings of the server that the dialog shows, a row each; the panel has them all. */
-const SHOWN = /** @type {const} */ (["precision", "targets", "bandwidth", "transfers_at_once", "nsfw"]);
+const SHOWN = /** @type {const} */ (["precision", "targets", "bandwidth", "transfers_at_once", "preview_level"]);
 
 /** @param {Parts} parts */
 export function makeSettings(parts) {

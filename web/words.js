@@ -71,6 +71,7 @@ const WORDS = {
   "item.progress": "{percent} % of {size}",
 
   "choices.label": "Candidates for {name}",
+  "choices.preview": "Example image of {name}",
   "choices.base": "Base model",
   "choices.precision": "Precision",
   "choices.size": "Size",
@@ -195,7 +196,8 @@ const WORDS = {
   "setting.bandwidth": "Bandwidth for all transfers",
   "setting.transfers_at_once": "Transfers at the same time",
   "setting.connections_per_host": "Connections to one host",
-  "setting.nsfw": "Show adult previews and models",
+  "setting.nsfw": "Show adult models in searches",
+  "setting.preview_level": "Pictures of models",
   "setting.targets": "Where new files of a folder go",
   "setting.cache_hours": "Hours that a hub’s answer is remembered",
 

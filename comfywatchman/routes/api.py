@@ -47,6 +47,15 @@ ROUTES: Final[tuple[Route, ...]] = (
         about="carry out a plan, once, as far as a person agreed",
     ),
     Route(
+        method="GET",
+        path="previews/{id}",
+        verb="previews:show_preview",
+        gives="Preview",
+        type="image/jpeg",
+        waits=True,
+        about="the picture of a candidate of a plan, small and drawn anew",
+    ),
+    Route(
         method="GET", path="transfers", verb="transfers:show_transfers", gives="Transfers", about="the queue"
     ),
     Route(

@@ -8,12 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from ..errors import HubError, HubUnavailable, NoComfyUI, WatchmanError
+from ..hands import Hands
 from .errors import call_safely
 from .guard import Doors
 
 if TYPE_CHECKING:
     from ..catalog import Json
     from ..house import House
+    from ..previews import Previews
     from ..report import Stage
     from ..transfer.queue import Queue
     from ..worker import Worker
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 
 Send = Callable[[str, "Mapping[str, Json]"], None]
 _FRESH: Final = 2.0  # seconds for which the roots are not looked for again
+_TOGETHER: Final = 16  # requests at once; the threads of the event loop are everybody's
+_PICTURES: Final = 4  # pictures fetched at once, so that slow ones keep nobody waiting
+_PATIENCE: Final = 20.0  # seconds for transfers to stop in good order
 _LATER: Final = 5.0  # seconds after the server serves until what is left in the queue goes on
 
 
@@ -37,20 +42,28 @@ class Desk:
         self._open_house = open_house
         self.send = send
         self.writing = threading.Lock()  # one change of settings or tokens at a time
+        self.hands = Hands(_TOGETHER, name="comfywatchman-route")
+        self.waiters = Hands(_PICTURES, name="comfywatchman-picture")
         self._lock = threading.RLock()
         self._queue: Queue | None = None
         self._worker: Worker | None = None
         self._feed: Feed | None = None
         self._plans: Plans | None = None
+        self._previews: Previews | None = None
         self._places: tuple[float, Places] | None = None
         self._hubs: dict[str, HubError | None] = {}
         self._closed = threading.Event()
 
-    def close(self) -> None:
-        """Stop the transfers in good order, and close what was opened."""
+    def close(self, *, patience: float = _PATIENCE) -> None:
+        """Stop the transfers in good order, for at most so many seconds, and close what was opened."""
         self._closed.set()
+        for hands in (self.hands, self.waiters):
+            hands.shutdown(wait=False)  # a hub may keep one waiting
         with self._lock:  # but not while they close: their threads may want it
-            opened = [self._plans, self._worker, self._feed, self._queue]
+            opened = [self._previews, self._plans, self._feed, self._queue]
+            worker = self._worker
+        if worker is not None:
+            worker.close(patience=patience)
         for one in opened:
             if one is not None:
                 one.close()
@@ -124,6 +137,16 @@ class Desk:
                 self._plans = Plans(self.send)
             return self._plans
 
+    @property
+    def previews(self) -> Previews:
+        """The pictures of candidates."""
+        from ..previews import Previews
+
+        with self._lock:
+            if self._previews is None:
+                self._previews = Previews(self.house.settings().civitai_endpoint)
+            return self._previews
+
     def places(self) -> Places:
         """The roots as they are now, or were a moment ago.
 
@@ -178,12 +201,13 @@ class Desk:
         return fault
 
     def veil_text(self, text: str) -> str:
-        """A text without the absolute paths of the roots and the data folder, and without secrets."""
+        """A text without secrets and whole paths: roots and the data folder by name, others by their end."""
         from ..secret import redact
+        from .places import shorten_paths
 
         for path, label in self._labels().items():
             text = text.replace(path, label)
-        return redact(text)
+        return redact(shorten_paths(text))
 
     def _labels(self) -> Mapping[str, str]:
         labels = {str(self.house.home): "the data folder"}

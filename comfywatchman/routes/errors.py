@@ -23,6 +23,7 @@ from ..errors import (
     WatchmanError,
     Withdrawn,
 )
+from ..library.previews import NotAnImage
 
 if TYPE_CHECKING:
     from ..catalog import Json
@@ -73,6 +74,13 @@ class PlanSpent(InputError):
     default_hint = "Make the plan again; what was taken from it stands in the transfers."
 
 
+class PreviewGone(InputError):
+    """A picture that is not one of the plan's, or that is not to be shown."""
+
+    code = "preview-gone"
+    default_hint = "Make the plan again, or see the setting `preview_level`."
+
+
 class TransferGone(InputError):
     """A transfer that the queue does not have."""
 
@@ -101,6 +109,7 @@ _STATUSES: Final[dict[type[WatchmanError], int]] = {
     WrongContentType: 415,
     PlanGone: 404,
     PlanSpent: 409,
+    PreviewGone: 404,
     TransferGone: 404,
     TransferOpen: 409,
     SettingGuarded: 403,
@@ -118,6 +127,7 @@ _STATUSES: Final[dict[type[WatchmanError], int]] = {
     Refused: 403,
     IndexLocked: 503,
     FileChanged: 409,
+    NotAnImage: 502,
     WatchmanError: 500,
 }
 

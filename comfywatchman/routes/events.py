@@ -174,13 +174,11 @@ class Feed:
                 return
             self._refresh()
             changed = [id_ for id_, pulse in self._pulses.items() if pulse.told != pulse.seen]
-            for id_ in changed:
-                self._pulses[id_].told = self._pulses[id_].seen
-            is_changed = bool(changed) or self._has_lost
+            if (changed or self._has_lost) and not quietly:
+                self._tell(changed, _count(self._pulses.values()))
             self._has_lost = False
-            counts = _count(self._pulses.values())
-        if is_changed and not quietly:
-            self._tell(changed, counts)
+            for id_ in changed:  # only now: what could not be told is tried again
+                self._pulses[id_].told = self._pulses[id_].seen
 
     def _refresh(self) -> None:
         """Bring all pulses up to date; the lock is held."""
@@ -203,9 +201,10 @@ class Feed:
             pulse.meter.take(self._clock(), pulse.done)
 
     def _tell(self, changed: Sequence[str], counts: dict[str, Json]) -> None:
+        """Send what changed, in small messages; the lock is held."""
         ended = {id_ for id_ in changed if self._pulses[id_].state not in _OPEN}
         entries = {entry.id: entry for entry in self._queue.entries(ended)} if ended else {}
-        for at in range(0, max(1, len(changed)), 100):  # small messages
+        for at in range(0, max(1, len(changed)), 100):
             some = [self._document(id_, entries.get(id_)) for id_ in changed[at : at + 100]]
             self._send(TRANSFER, {"transfers": [*some], "queue": counts})
         arrived = [entry for entry in entries.values() if entry.state.value in ("verified", "skipped")]

@@ -22,7 +22,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from .errors import NotAllowed, TooLarge, WrongContentType
+from .errors import InvalidRequest, NotAllowed, TooLarge, WrongContentType
 
 HEADER: Final = "X-Comfywatchman"
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
@@ -151,26 +151,35 @@ class Gate:
 
         Raises:
             TooLarge: it is longer than that many bytes.
+            InvalidRequest: the line breaks off, or what it carries cannot be read.
         """
         capped = BODY not in self._without
         if capped and (request.content_length or 0) > most:
             raise TooLarge(f"a body of {request.content_length:,} bytes is over the limit of {most:,}")
         body = bytearray()
-        async for chunk in request.content.iter_any():
-            body += chunk
-            if capped and len(body) > most:
-                raise TooLarge(f"the body is over the limit of {most:,} bytes")
+        try:
+            async for chunk in request.content.iter_any():
+                body += chunk
+                if capped and len(body) > most:
+                    raise TooLarge(f"the body is over the limit of {most:,} bytes")
+        except (
+            OSError,
+            web.RequestPayloadError,
+        ) as fault:  # nobody hears the answer, and the log needs no more
+            raise InvalidRequest("the body breaks off") from fault
         return bytes(body)
 
 
 def caller_of(request: web.Request) -> Caller:
     """What a request tells of where it comes from."""
     headers, transport = request.headers, request.transport
+    # Not `request.scheme`: that is whatever a request line with a whole address says.
+    is_tls = transport is not None and transport.get_extra_info("sslcontext") is not None
     own = _address(transport.get_extra_info("sockname") if transport else None)
     peer = _address(transport.get_extra_info("peername") if transport else None)
     return Caller(
         method=request.method,
-        scheme=request.scheme,
+        scheme="https" if is_tls else "http",
         hosts=tuple(headers.getall("Host", ())),
         origins=tuple(headers.getall("Origin", ())),
         sites=tuple(headers.getall("Sec-Fetch-Site", ())),

@@ -7,21 +7,28 @@ what is known of them so far ──┴─▶ Item(state, options) ──grant(ch
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, assert_never
 
-from ..catalog import Access
+from ..air import HubLink, hub_of, parse_link
+from ..catalog import Access, RemoteFile, base_name
+from ..errors import EarlyAccess, Gated, HubError, LoginRequired, WatchmanError
 from ..inquiry import question_of
 from ..plan import Consent, Plan, Transfer
 from ..report import Answer
-from ..resolution import Ambiguous, Candidate, Found, Missing, Present, Resolution, prefer
+from ..resolution import Ambiguous, Candidate, Evidence, Found, Missing, Present, Resolution, prefer
 from ..workflow.references import Reference
 
 _LOCKS: Final = {
     Access.LOGIN: "login-required",
     Access.GATED: "gated",
     Access.EARLY: "early-access",
+}
+_REFUSALS: Final[dict[type[WatchmanError], Access]] = {
+    LoginRequired: Access.LOGIN,
+    Gated: Access.GATED,
+    EarlyAccess: Access.EARLY,
 }
 
 
@@ -148,6 +155,7 @@ def make_items(
             asked=group[0][0].reference in asked,
             make_plan=make_plan,
             precision=precision,
+            refusals=answer.refusals,
         )
         for group in groups.values()
     )
@@ -160,6 +168,7 @@ def _make_item(
     asked: bool,
     make_plan: MakePlan,
     precision: str | None,
+    refusals: Mapping[Reference, HubError],
 ) -> Item:
     first = references[0].reference
     item = Item(
@@ -168,6 +177,8 @@ def _make_item(
     match resolution:
         case Present():
             return replace(item, present=resolution)
+        case Missing() if (link := parse_link(first.url or "")) and first in refusals:
+            return lock_item(item, link, refusals[first])
         case Missing(searched=searched):
             return replace(item, why=f"not found in {', '.join(searched)}" if searched else "not searched")
         case Found(file=file, evidence=evidence):
@@ -179,6 +190,25 @@ def _make_item(
             return replace(item, options=options, chosen=prefer(candidates, precision), is_choice=True)
         case _:
             assert_never(resolution)
+
+
+def lock_item(item: Item, link: HubLink, fault: WatchmanError) -> Item:
+    """The item with what its link leads to, which the hub does not give: its page is where to ask for it.
+
+    Any other fault than a refusal leaves nothing but its words.
+    """
+    access = _REFUSALS.get(type(fault))
+    if access is None:
+        return replace(item, why=fault.message)
+    file = RemoteFile(
+        hub=hub_of(link),
+        name=base_name(item.name),
+        url=str(link),
+        page=link.page,
+        access=access,
+        folder=item.folder or None,
+    )
+    return replace(item, options=(Option(Candidate(file, Evidence.URL), None, fault.message),), chosen=0)
 
 
 def _option(candidate: Candidate, references: Sequence[Keyed], make_plan: MakePlan) -> Option:

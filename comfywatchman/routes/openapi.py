@@ -11,7 +11,7 @@ from ..catalog import Json
 from .api import ROUTES
 from .guard import HEADER
 from .schemas import SCHEMAS
-from .serving import PREFIX, Call, Route
+from .serving import JSON, PREFIX, Call, Route
 
 if TYPE_CHECKING:
     from .desk import Desk
@@ -48,7 +48,7 @@ def _operation(route: Route) -> dict[str, Json]:
         "summary": route.about,
         "parameters": [_variable(name) for name in _VARIABLE.findall(route.path)],
         "responses": {
-            str(route.status): _content(route.gives),
+            str(route.status): _content(route.gives, type_=route.type),
             "default": _content("Error"),
         },
     }
@@ -65,9 +65,10 @@ def _variable(name: str) -> dict[str, Json]:
     return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
 
 
-def _content(schema: str) -> dict[str, Json]:
-    return {"description": str(SCHEMAS[schema]["description"]), "content": _json(schema)}
+def _content(schema: str, *, type_: str = JSON) -> dict[str, Json]:
+    content: dict[str, Json] = _json(schema) if type_ == JSON else {type_: {}}
+    return {"description": str(SCHEMAS[schema]["description"]), "content": content}
 
 
 def _json(schema: str) -> dict[str, Json]:
-    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
+    return {JSON: {"schema": {"$ref": f"#/components/schemas/{schema}"}}}

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Final
 
 from ..errors import UnknownFolder, WatchmanError
 from ..library.roots import Root, Roots
+
+# The directories of an absolute path, on POSIX and on Windows; a slash amid a word or an address begins none.
+_DIRECTORIES: Final = re.compile(
+    r"""(?<![\w/.:~-])(?:[A-Za-z]:)?[\\/]{1,2}(?:[^\\/\n:;,'"()<>]{0,254}[^\\/\s:;,'"()<>][\\/]{1,2})+"""
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +108,15 @@ def label_of(path: Path) -> str:
     ('models/loras', '/')
     """
     return "/".join(path.parts[1:][-2:]) or path.as_posix()
+
+
+def shorten_paths(text: str) -> str:
+    """A text in which of absolute paths only the last part stands.
+
+    >>> shorten_paths("/home/ada/my models/a.yaml: not YAML at line 1, see https://example.com/a/b")
+    '…/a.yaml: not YAML at line 1, see https://example.com/a/b'
+    """
+    return _DIRECTORIES.sub("…/", text)
 
 
 def _short(text: str) -> str:

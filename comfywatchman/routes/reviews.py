@@ -18,7 +18,7 @@ from ..settings import change_settings
 from .desk import Desk
 from .errors import InvalidRequest
 from .events import SETTINGS
-from .items import Choice, Item, Option, Withheld, grant, join_transfers, make_items
+from .items import Choice, Item, Option, Withheld, grant, join_transfers, lock_item, make_items
 from .plans import Review, Snapshot
 from .serving import Call
 from .transfers import list_transfers
@@ -49,12 +49,12 @@ def open_plan(desk: Desk, call: Call) -> dict[str, Json]:
         keys = [key.text() for key in body["references"].items()] if "references" in call.body else None
         review = desk.plans.open(lambda review: _fill(desk, review, pasted, keys))
     review.await_first()
-    return plan_document(review, desk.places())
+    return _document(desk, review)
 
 
 def show_plan(desk: Desk, call: Call) -> dict[str, Json]:
     """A plan as far as it has come."""
-    return plan_document(desk.plans.get(call.path["id"]), desk.places())
+    return _document(desk, desk.plans.get(call.path["id"]))
 
 
 def fetch_plan(desk: Desk, call: Call) -> dict[str, Json]:
@@ -76,6 +76,11 @@ def fetch_plan(desk: Desk, call: Call) -> dict[str, Json]:
         "transfers": list_transfers(desk, ids),
         "skipped": withheld_document([*withheld, *problems], desk.veil_text),
     }
+
+
+def _document(desk: Desk, review: Review) -> dict[str, Json]:
+    level = desk.house.settings().preview_level
+    return plan_document(review, desk.places(), veil=desk.veil_text, level=level)
 
 
 # ── what is asked ──
@@ -143,7 +148,7 @@ def _plan_things(desk: Desk, body: Value) -> Review:
                 items[at] = _open_thing(watchman, items[at], link, folder=folder, precision=precision)
             except (HubError, InputError) as fault:
                 faults.append(fault)
-                items[at] = replace(items[at], asked=False, why=fault.message)
+                items[at] = lock_item(replace(items[at], asked=False), link, fault)
         review.put(Snapshot(stage="done", items=tuple(items), faults=tuple(faults)))
 
     return desk.plans.open(fill)
@@ -211,9 +216,9 @@ def _enqueue(desk: Desk, granted: Mapping[str, Transfer]) -> tuple[list[str], li
     ]
     wanted = [transfer for transfer in transfers if id(transfer) not in doomed]
     worker = desk.worker
+    worker.agree(_origins(wanted))  # first: what is queued may be taken in hand at once
     ids = queue.add(wanted)
     if ids:
-        worker.agree(_origins(wanted))
         worker.wake()
         desk.feed.stir()
     return ids, problems

@@ -267,7 +267,7 @@ _GIVEN: Final[Mapping[str, Schema]] = {
             "evidence": _EVIDENCE,
             "digests": _TEXTS,
             "host": _text(),
-            "preview": _maybe(_text()),
+            "preview": _maybe(_text(about="the path of its picture, as long as the plan lives")),
             "trigger_words": _TEXTS,
             "consent": _CONSENT,
             "reason": _text(),
@@ -383,6 +383,7 @@ _GIVEN: Final[Mapping[str, Schema]] = {
         {"schema": _is("comfywatchman.checkpoint/1"), "name": _maybe(_text()), "revision": _COUNT},
         about="the active checkpoint; `revision` grows with every change",
     ),
+    "Preview": {"type": "string", "description": "a JPEG of at most 320 pixels on its longer side"},
     "OpenApi": {"type": "object", "description": "this document"},
 }
 

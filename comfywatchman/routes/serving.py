@@ -8,6 +8,7 @@ The event loop belongs to everybody in the process: nothing here touches disk, d
 from __future__ import annotations
 
 import asyncio
+import functools
 import importlib
 import json
 from collections.abc import Callable, Iterable, Mapping
@@ -26,8 +27,9 @@ if TYPE_CHECKING:
     from ..catalog import Json
     from .desk import Desk
 
-    Verb = Callable[[Desk, "Call"], dict[str, Json]]
+    Verb = Callable[[Desk, "Call"], dict[str, Json] | bytes]
 
+JSON: Final = "application/json"
 PREFIX: Final = "/comfywatchman/v1/"
 WORKFLOW: Final = 20 * MIB  # the largest workflow that is read
 _HEADERS: Final = {
@@ -36,6 +38,7 @@ _HEADERS: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
 }
+_KEPT: Final = {"Cache-Control": "private, max-age=3600"}  # pictures, whose ids mean the same for ever
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,8 @@ class Call:
 class Route:
     """One route: `takes` and `gives` are names of schemas, `most` the bytes that a body may have.
 
-    `verb` is the module and the name of a function of a desk and a call.
+    `verb` is the module and the name of a function of a desk and a call; one of another `type` than JSON
+    gives bytes. One that `waits` for other machines has threads of its own, so that it holds up nobody.
     """
 
     method: str
@@ -60,6 +64,8 @@ class Route:
     gives: str
     takes: str = "Nothing"
     status: int = 200
+    type: str = JSON
+    waits: bool = False
     most: int = MIB
 
     def find_verb(self) -> Verb:
@@ -79,13 +85,17 @@ class Served:
     async def answer(self, request: web.Request) -> web.Response:
         """Answer a request; whatever goes wrong is an answer too."""
         caller, path = caller_of(request), dict(request.match_info)
+        run = functools.partial(asyncio.get_running_loop().run_in_executor, self._desk.hands)
+        threads = self._desk.waiters if self.route.waits else self._desk.hands
         try:
-            await asyncio.to_thread(self.gate.check, caller)
+            await run(self.gate.check, caller)
             body = await self.gate.read(request, most=self.route.most) if caller.writes else b""
-            status, data = await asyncio.to_thread(self._work, path, body)
+            status, data = await asyncio.get_running_loop().run_in_executor(threads, self._work, path, body)
         except WatchmanError as fault:
-            status, data = await asyncio.to_thread(self._refuse, fault)
-        return web.Response(body=data, status=status, headers=_HEADERS, content_type="application/json")
+            status, data = await run(self._refuse, fault)
+        if status >= 400 or self.route.type == JSON:
+            return web.Response(body=data, status=status, headers=_HEADERS, content_type=JSON)
+        return web.Response(body=data, status=status, headers=_HEADERS | _KEPT, content_type=self.route.type)
 
     def _work(self, path: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
         """Call the verb, in a thread."""
@@ -129,5 +139,5 @@ def _read_body(route: Route, body: bytes) -> dict[str, Json]:
     return parsed
 
 
-def _write(document: dict[str, Json]) -> bytes:
-    return json.dumps(document, separators=(",", ":")).encode()
+def _write(given: dict[str, Json] | bytes) -> bytes:
+    return given if isinstance(given, bytes) else json.dumps(given, separators=(",", ":")).encode()

@@ -12,7 +12,7 @@ from .desk import Desk
 from .places import Drive, Places, label_of
 from .serving import Call
 
-FEATURES: Final = ("inspections", "plans", "transfers", "settings", "tokens", "checkpoint")
+FEATURES: Final = ("inspections", "plans", "transfers", "settings", "tokens", "checkpoint", "previews")
 
 
 def show_status(desk: Desk, _call: Call) -> dict[str, Json]:

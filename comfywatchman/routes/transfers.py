@@ -44,7 +44,10 @@ def change_transfer(desk: Desk, call: Call) -> dict[str, Json]:
     if "priority" in call.body:
         queue.prioritize([id_], body["priority"].integer())
     if "before" in call.body:
-        queue.place(id_, before=body["before"].text_or_none())
+        before = body["before"].text_or_none()
+        if before is not None:
+            _only(desk, before)
+        queue.place(id_, before=before)
     if "state" in call.body:
         _move(queue, [id_], body["state"].text())
         worker.wake()

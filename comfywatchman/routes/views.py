@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -20,9 +22,12 @@ from .events import Pulse
 from .items import Item, Keyed, Option, Withheld, key_references
 from .places import Places
 from .plans import Review
+from .previews import link_preview
 
 if TYPE_CHECKING:
     from ..transfer.entry import Entry
+
+ShowPreview = Callable[[RemoteFile], str | None]
 
 _HOMES: Final = {"civitai": "civitai.com", "huggingface": "huggingface.co"}
 
@@ -96,30 +101,41 @@ def widget_name(reference: Reference, path: str) -> str:
 # ── plans ──
 
 
-def plan_document(review: Review, places: Places) -> dict[str, Json]:
-    """`comfywatchman.review/1`."""
+def plan_document(
+    review: Review, places: Places, *, veil: Callable[[str], str], level: str
+) -> dict[str, Json]:
+    """`comfywatchman.review/1`; `veil` takes whole paths out of texts, `level` is that of pictures."""
     snapshot = review.snapshot
     certain = [item for item in snapshot.items if item.state == "certain"]
+    lens = _Lens(veil, partial(link_preview, plan=review.id, level=level))
     return {
         "schema": "comfywatchman.review/1",
         "id": review.id,
         "expires": round(review.expires, 3),
         "stage": snapshot.stage,
         "asking": list(snapshot.asking),
-        "faults": [fault_document(fault) for fault in snapshot.faults],
-        "items": [_item(item, places) for item in snapshot.items],
+        "faults": [fault_document(fault, veil) for fault in snapshot.faults],
+        "items": [_item(item, places, lens) for item in snapshot.items],
         "size": sum(_size(item.option) for item in certain),
         "drives": _needs(snapshot.items, places),
     }
 
 
-def fault_document(fault: WatchmanError) -> dict[str, Json]:
+def fault_document(fault: WatchmanError, veil: Callable[[str], str]) -> dict[str, Json]:
     """A fault among others, with the hub where it is one's."""
     hub = {"hub": fault.hub} if isinstance(fault, HubError) else {}
-    return {**fault.to_dict(), **hub}
+    return {**{key: veil(text) for key, text in fault.to_dict().items()}, **hub}
 
 
-def _item(item: Item, places: Places) -> dict[str, Json]:
+@dataclass(frozen=True, slots=True)
+class _Lens:
+    """What a page sees of texts, and of pictures."""
+
+    veil: Callable[[str], str]
+    picture: ShowPreview
+
+
+def _item(item: Item, places: Places, lens: _Lens) -> dict[str, Json]:
     option = item.option
     is_offered = option is not None and not item.asked
     return {
@@ -130,10 +146,10 @@ def _item(item: Item, places: Places) -> dict[str, Json]:
         "folder": item.folder,
         "state": item.state,
         "consent": option.consent.value if option and is_offered else None,
-        "reason": item.reason,
+        "reason": lens.veil(item.reason),
         "relink": relink_of(item.present),
         "chosen": item.chosen,
-        "candidates": [_candidate(index, option) for index, option in enumerate(item.options)],
+        "candidates": [_candidate(at, option, lens) for at, option in enumerate(item.options)],
         "target": _target(option, places) if option else None,
     }
 
@@ -147,7 +163,7 @@ def _node(reference: Reference) -> dict[str, Json]:
     }
 
 
-def _candidate(index: int, option: Option) -> dict[str, Json]:
+def _candidate(index: int, option: Option, lens: _Lens) -> dict[str, Json]:
     file, evidence = option.candidate.file, option.candidate.evidence
     return {
         "index": index,
@@ -171,10 +187,10 @@ def _candidate(index: int, option: Option) -> dict[str, Json]:
         "evidence": evidence.word,
         "digests": [str(digest) for digest in file.digests],
         "host": urlsplit(file.url).hostname or "",
-        "preview": None,
+        "preview": lens.picture(file),
         "trigger_words": list(file.trigger_words),
         "consent": option.consent.value,
-        "reason": option.reason,
+        "reason": lens.veil(option.reason),
         "transfer": option.consent is not Consent.REFUSED,
     }
 

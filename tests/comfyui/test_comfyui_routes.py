@@ -71,6 +71,25 @@ def test_data_folder_is_not_served(comfyui: ComfyUI) -> None:
                 assert answer.status_code in (400, 403, 404), (route, place)
 
 
+@pytest.mark.full
+def test_log_has_no_addresses(installation: Installation, tmp_path: Path) -> None:
+    """Not even where ComfyUI logs everything does its log get our requests: their addresses are signed."""
+    with FakeHub() as hub:
+        hub.add_model("routes_ink", {"routes_ink.safetensors": INK})
+        arguments = ["--verbose", "DEBUG"]
+        with ComfyUI(installation, tmp_path, environment=hub.environment, arguments=arguments) as running:
+            write(running, "PUT", "tokens/civitai", {"token": "canary0123456789canary"})
+            with running.listen() as ear:
+                plan = write(running, "POST", "plans", {"prompt": PROMPT}).json()
+                ear.wait("comfywatchman.operation", where=lambda told: told["stage"] == "done")
+                write(running, "POST", f"plans/{plan['id']}/fetch", {"consent": "plan"})
+                ear.wait("comfywatchman.library")
+            log = running.log().lower()
+    assert "[debug]" in log or "receive_response_body" in log  # everything is logged
+    for secret in ("x-amz-", "canary0123", "expand=", "models?"):
+        assert secret not in log, log[log.index(secret) - 200 :][:400]
+
+
 @pytest.fixture
 def exposed(installation: Installation, tmp_path: Path) -> Iterator[ComfyUI]:
     """A ComfyUI that listens on all addresses and allows every origin."""

@@ -21,7 +21,7 @@ from comfywatchman.library.roots import find_roots
 from comfywatchman.routes.api import ROUTES
 from comfywatchman.routes.checking import check
 from comfywatchman.routes.desk import Desk
-from comfywatchman.routes.serving import PREFIX, Served, mount
+from comfywatchman.routes.serving import JSON, PREFIX, Served, mount
 from comfywatchman.tokens import TokenStore
 
 BY_PLACE = {(route.method, route.path): route for route in ROUTES}
@@ -249,7 +249,9 @@ def check_shape(method: str, path: str, answer: Answer) -> None:
             and all(p.startswith("{") or p == q for p, q in zip(pieces, parts, strict=True))
         ):
             assert answer.status == route.status
-            check(route.gives, answer.json)
+            if route.type == JSON:
+                check(route.gives, answer.json)
+            assert answer.headers["Content-Type"] == route.type
             return
     raise AssertionError(f"no route {method} {path}")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -211,6 +212,28 @@ def test_doubled_headers(server: Server, lines: str, status: set[int]) -> None:
     with socket.create_connection(("127.0.0.1", server.port), 10) as line:
         line.sendall(f"GET {PREFIX}status HTTP/1.1\r\n{lines.format(host=server.host)}\r\n\r\n".encode())
         assert int(line.recv(100).split()[1]) in status
+
+
+@pytest.mark.parametrize("scheme", ["ftp", "https", "http"])
+def test_whole_address(server: Server, scheme: str) -> None:
+    """A request line with a whole address does not say what scheme we are reached by."""
+    lines = f"GET {scheme}://evil.test{PREFIX}status HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+    with socket.create_connection(("127.0.0.1", server.port), 10) as line:
+        line.sendall(f"{lines}Origin: https://127.0.0.1\r\n\r\n".encode())
+        assert int(line.recv(100).split()[1]) == 403
+
+
+@pytest.mark.parametrize("head", ["Content-Length: 100", "Transfer-Encoding: chunked"])
+def test_body_that_breaks_off(server: Server, head: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Who hangs up amid a body leaves no traceback behind."""
+    write = "Content-Type: application/json\r\nX-Comfywatchman: 1"
+    with socket.create_connection(("127.0.0.1", server.port), 10) as line:
+        lines = f"POST {PREFIX}plans HTTP/1.1\r\nHost: {server.host}\r\n{write}\r\n{head}\r\n\r\n"
+        line.sendall(f'{lines}4\r\n{{"pr'.encode())
+        time.sleep(0.2)
+    server.get("status")
+    time.sleep(0.2)
+    assert "Traceback" not in caplog.text
 
 
 # ── other machines, and the settings that let them in ──

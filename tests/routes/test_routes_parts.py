@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -11,15 +12,19 @@ import pytest
 from routes_kit import Server, serving
 
 from comfywatchman import errors
+from comfywatchman.catalog import RemoteFile
 from comfywatchman.errors import HubUnavailable, WatchmanError
 from comfywatchman.library.roots import find_roots
+from comfywatchman.plan import Consent, Transfer
+from comfywatchman.resolution import Evidence
 from comfywatchman.routes.errors import error_document, status_of
-from comfywatchman.routes.events import Meter, Pulse
+from comfywatchman.routes.events import Feed, Meter, Pulse
 from comfywatchman.routes.guard import Gate
 from comfywatchman.routes.items import Item
-from comfywatchman.routes.places import Places
+from comfywatchman.routes.places import Places, shorten_paths
 from comfywatchman.routes.plans import Plans, Review, Snapshot
 from comfywatchman.routes.serving import Route, Served
+from comfywatchman.transfer.queue import Queue
 
 
 @pytest.mark.parametrize(
@@ -145,3 +150,80 @@ def test_veil(tmp_path: Path) -> None:
         text = f"{server.models}/loras/x: full; {server.home}/queue.sqlite3; https://h.test/a?token=1"
         veiled = server.desk.veil_text(text)
     assert veiled == "models/loras/x: full; the data folder/queue.sqlite3; https://h.test/a?***"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("/home/ada/a b/extra.yaml: not YAML", "…/extra.yaml: not YAML"),
+        ("leads out, to /mnt/nas/loras", "leads out, to …/loras"),
+        ("mv /a/b/c /d/e", "mv …/c …/e"),
+        (r"C:\Users\Ada\models\x.safetensors is open", "…/x.safetensors is open"),
+        (r"'\\nas\share\x.safetensors'", "'…/x.safetensors'"),
+        ("either and/or, models/loras/x", "either and/or, models/loras/x"),
+        ("https://example.com/a/b and hf:org/repo/x", "https://example.com/a/b and hf:org/repo/x"),
+        ("/" * 5000, None),
+    ],
+)
+def test_shortened_paths(text: str, shown: str | None) -> None:
+    """Of an absolute path the end stands; relative ones and addresses stay as they are."""
+    assert shown is None or shorten_paths(text) == shown
+    assert shorten_paths(text).count("/home") == 0
+
+
+def test_veil_of_other_paths(tmp_path: Path) -> None:
+    """A file beside the roots is not told by its path either, in an error and in a plan's fault."""
+    with serving(tmp_path, offline=True) as server:
+
+        def break_off(review: Review) -> None:
+            review.put(Snapshot(stage="local"))
+            raise errors.InvalidSettings(f"{server.home}/tokens.json: {tmp_path}/elsewhere is full")
+
+        review = server.desk.plans.open(break_off)
+        plan = server.wait(lambda: (p := server.get(f"plans/{review.id}"))["stage"] == "done" and p)
+        (server.folder / "ComfyUI" / "extra_model_paths.yaml").write_text("a: [1")
+        server.desk.look_again()
+        error = server.ask("GET", "status")
+    assert [fault["code"] for fault in plan["faults"]] == ["invalid-settings"]
+    assert error.code == "invalid-settings"
+    assert str(tmp_path) not in json.dumps([plan, error.json])
+
+
+def transfer(root: Path, number: int) -> Transfer:
+    name = f"file{number}.safetensors"
+    return Transfer(
+        source=RemoteFile(hub="url", url=f"https://example.com/{name}", name=name),
+        root=str(root),
+        folder="loras",
+        path=name,
+        evidence=Evidence.URL,
+        consent=Consent.AUTOMATIC,
+        reason="test",
+    )
+
+
+def test_telling_while_others_look(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """What is forgotten while pages are told of it breaks nothing: all is told once, then its loss."""
+    told: list[Any] = []
+    with Queue(None, roots=(str(tmp_path),)) as queue:
+
+        def forget() -> None:
+            queue.cancel()
+            queue.remove()
+            feed.counts()
+
+        def send(_event: str, data: Any) -> None:
+            if not told:
+                threading.Thread(target=forget).start()
+                time.sleep(0.2)
+            told.append(data)
+
+        feed = Feed(queue, send, veil=str)
+        queue.add([transfer(tmp_path, number) for number in range(250)])
+        feed.stir()
+        deadline = time.monotonic() + 10
+        while not (told and told[-1]["queue"]["queued"] == 0) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        feed.close()
+    assert [len(data["transfers"]) for data in told] == [100, 100, 50, 0]
+    assert caplog.text == ""

@@ -135,6 +135,8 @@ def test_order(fakehub: FakeHub, tmp_path: Path) -> None:
         assert order() == [ink, sea, fog]
         server.do("PATCH", f"transfers/{sea}", {"before": None})
         assert order() == [ink, fog, sea]
+        assert server.ask("PATCH", f"transfers/{sea}", {"before": "forgotten"}).code == "transfer-gone"
+        assert server.do("PATCH", f"transfers/{sea}", {"before": sea})["position"] == 2
         assert server.do("PATCH", f"transfers/{sea}", {"priority": 5})["position"] == 0
         dam.open.set()
         assert {t["state"] for t in server.ended()} == {"verified"}

@@ -12,7 +12,8 @@ from playwright.sync_api import expect
 from webstage import CHECKPOINT, FOG, LORA, VAE, Stage
 from webworkflows import Saved, graph, node, png_with, promoted
 
-from comfywatchman.demo.shelf import PaidAccess
+from comfywatchman.demo.pictures import seascape
+from comfywatchman.demo.shelf import PaidAccess, ServedImage
 
 REPO = "Comfy-Org/lighthouse"
 HF = f"https://huggingface.co/{REPO}/resolve/main"
@@ -144,8 +145,9 @@ def test_subgraph(stage: Stage) -> None:
 
 
 def test_ambiguous_model(stage: Stage) -> None:
-    """Two files of one name: nothing is taken until one is chosen, and that one comes."""
-    stage.hub.add_model("Ink by Ann", {"ink.safetensors": LORA}, creator="ann")
+    """Two files of one name, with pictures: nothing is taken until one is chosen, and that one comes."""
+    images = (ServedImage(id=1, data=seascape("ink")),)
+    stage.hub.add_model("Ink by Ann", {"ink.safetensors": LORA}, creator="ann", version={"images": images})
     stage.hub.add_model("Ink by Bob", {"ink.safetensors": FOG}, creator="bob")
     page = stage.open()
 
@@ -156,6 +158,9 @@ def test_ambiguous_model(stage: Stage) -> None:
     expect(choose).to_be_visible()
     expect(page.fetches).to_have_count(0)
     choose.click()
+    picture = page.panel.get_by_role("img", name=re.compile("Example image of Ink by Ann"))
+    expect(picture).to_have_js_property("naturalWidth", 104)
+    expect(page.panel.get_by_role("img", name=re.compile("Example image of Ink by Bob"))).to_have_count(0)
     page.panel.get_by_role("radio", name=re.compile("Ink by Bob")).click()
     page.panel.get_by_role("button", name="Fetch 1 model").click()
     expect(page.badge).to_be_hidden()

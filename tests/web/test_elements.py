@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from comfywatchman.demo.pictures import seascape
+from comfywatchman.library.previews import make_preview
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
@@ -117,6 +120,33 @@ def test_tabs_by_keyboard(gallery: Open) -> None:
     assert page.get_by_role("tab", selected=True).inner_text() == "Settings"
     assert page.locator("[role=tab][tabindex='0']").count() == 1
     assert heard(page, "wm-tab")[-1] == {"tab": "settings"}
+
+
+@pytest.mark.parametrize("status", [200, 404])
+def test_pictures(gallery: Open, status: int) -> None:
+    """A candidate's picture fills its box once it has come; without it the sign stays, and nothing moves."""
+    page = gallery("choose")
+    drawn = make_preview(seascape("flux"))
+    waiting: list[Any] = []
+
+    def hold(route: Any) -> None:
+        waiting.append(route)
+
+    page.route("**/comfywatchman/v1/previews/*", hold)
+    page.get_by_role("button", name="Choose from 3").click()
+    picture = page.get_by_role("img", name="Example image of FLUX.1 [dev] fp8 · fp8 e4m3fn")
+    boxes = page.locator(".picture")
+    before = [box.bounding_box() for box in boxes.all()]
+    page.wait_for_timeout(100)
+    (request,) = waiting
+    assert "referer" not in request.request.headers
+    request.fulfill(status=status, content_type="image/jpeg", body=drawn if status == 200 else b"")
+    picture.evaluate("one => one.decode().catch(() => null)")
+
+    assert picture.evaluate("one => getComputedStyle(one).opacity") == ("1" if status == 200 else "0")
+    assert picture.evaluate("one => one.naturalWidth") == (104 if status == 200 else 0)
+    assert [box.bounding_box() for box in boxes.all()] == before
+    assert {(box["width"], box["height"]) for box in before if box} == {(72, 96)}
 
 
 def test_choosing_by_keyboard(gallery: Open) -> None:
