@@ -1,5 +1,6 @@
 // What is known of the files that nodes name, put to use: relinked, pinned into the workflow, words copied.
 
+import { ApiError } from "./api.js";
 import { candidateOf, itemsOf } from "./selection.js";
 import { currentView } from "./store.js";
 import { t } from "./words.js";
@@ -67,11 +68,31 @@ export class Sources {
 
   /** @param {string} id of a node */
   async copyWordsOf(id) {
-    const items = await this.#sourcesOf(id);
-    const words = items.flatMap((item) => (candidateOf(item, undefined) ?? item.candidates[0])?.trigger_words ?? []);
+    const words = await this.#wordsOf(id);
     const isCopied = words.length > 0 && (await this.#front.copy(words.join(", ")));
     const summary = isCopied ? t("host.words", { words: words.join(", ") }) : t("host.no-words");
     this.#front.notify({ severity: isCopied ? "success" : "info", summary });
+  }
+
+  /** The words of a node's files: what lies beside them here, else what hubs say. @param {string} id @returns {Promise<string[]>} */
+  async #wordsOf(id) {
+    await this.#flow.look();
+    const here = (this.#view?.inspection?.references ?? [])
+      .filter((one) => one.node_id === id && one.resolution.state === "present");
+    const told = await Promise.all(here.map(({ folder, name, relink }) => this.#localWords(folder, relink ?? name)));
+    const items = told.flat().length ? [] : await this.#sourcesOf(id);
+    const offered = items.flatMap((item) => (candidateOf(item, undefined) ?? item.candidates[0])?.trigger_words ?? []);
+    return [...new Set([...told.flat(), ...offered])];
+  }
+
+  /** @param {string} folder @param {string} name @returns {Promise<string[]>} */
+  async #localWords(folder, name) {
+    try {
+      return (await this.#api.words(folder, name)).trigger_words;
+    } catch (error) {
+      if (error instanceof ApiError) return []; // gone since, or an older server
+      throw error;
+    }
   }
 
   /**

@@ -238,6 +238,15 @@ test("trigger words of a missing file come from its candidate", async () => {
   assert.equal(stage.front.clipboard, "ink wash, sumi");
 });
 
+test("trigger words of a file that is here come from beside it, and no hub is asked", async () => {
+  const stage = new FlowStage({ missing: ["style/ink #1.safetensors"] });
+  stage.here.add("style/ink #1.safetensors");
+  stage.words = ["fog bank"];
+  await stage.flow.sources.copyWordsOf("1");
+  assert.equal(stage.front.clipboard, "fog bank");
+  assert.deepEqual([stage.asked.at(-1), stage.plans], ["GET words/loras/style%2Fink%20%231.safetensors", 0]);
+});
+
 // ── the built-in panel ──
 
 test("Download all of the built-in panel is one fetch, and tells each file whether it comes", async () => {

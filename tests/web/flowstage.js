@@ -141,6 +141,8 @@ export class FlowStage {
     /** @type {[string, any][]} */
     this.calls = [];
     this.plans = 0;
+    /** @type {string[]} of every file that is here */
+    this.words = [];
     this.kept = kept;
     /** @type {Partial<import("../../web/types.js").Candidate>} of every candidate */
     this.facts = {};
@@ -195,6 +197,7 @@ export class FlowStage {
     if (call === "POST inspections") return this.#inspection();
     if (call === "POST plans") return this.#plan(`p${++this.plans}`, this.stage, body.references);
     if (/^GET plans\//.test(call)) return this.plans ? this.#plan(call.slice(10), "done") : null;
+    if (call.startsWith("GET words/")) return { trigger_words: this.words };
     return this.#fetch(body);
   }
 

@@ -123,7 +123,12 @@ def writes() -> list[dict[str, str]]:
     return [
         {
             "method": route.method,
-            "path": prefix + PREFIX + route.path.replace("{id}", "1").replace("{hub}", "huggingface"),
+            "path": prefix
+            + PREFIX
+            + route.path.replace("{id}", "1")
+            .replace("{folder}", "loras")
+            .replace("{name}", "x")
+            .replace("{hub}", "huggingface"),
             "body": json.dumps(BODIES.get(route.takes, {})),
         }
         for route in ROUTES
@@ -134,7 +139,11 @@ def writes() -> list[dict[str, str]]:
 
 def reads() -> list[str]:
     """Every route that is read, and its twin."""
-    paths = [PREFIX + route.path.replace("{id}", "1") for route in ROUTES if route.method == "GET"]
+    paths = [
+        PREFIX + route.path.replace("{id}", "1").replace("{folder}", "loras").replace("{name}", "x")
+        for route in ROUTES
+        if route.method == "GET"
+    ]
     return [*paths, *(f"/api{path}" for path in paths)]
 
 
