@@ -285,7 +285,38 @@ def test_page_settings(rig: Rig) -> None:
     field = tokens.locator("input[type=password]").first
     field.fill("hf_canary")
     assert field.input_value() == "hf_canary"
-    assert rig.page.locator("wm-settings").count() == 1
+    assert rig.page.locator("wm-settings").count() == 5
+    assert rig.page.get_by_text("[object Object]").count() == 0
+    assert rig.errors == []
+
+
+def test_page_builtin_download(rig: Rig) -> None:
+    """With the bridge on, the built-in panel's Download fetches to the server, and no tab opens."""
+    if str(rig.page.evaluate("() => window.__COMFYUI_FRONTEND_VERSION__ ?? ''")) < "1.45":
+        pytest.skip("this front end has no place for a bridge")
+    name = f"bridged_{rig.page.evaluate('() => Date.now()')}.safetensors"
+    rig.hub.add_repo(f"Comfy-Org/{name.partition('.')[0]}", {name: tiny_lora_sd3(name)})
+    url = f"https://huggingface.co/Comfy-Org/{name.partition('.')[0]}/resolve/main/{name}"
+    opened: list[str] = []
+    rig.page.context.on("page", lambda page: opened.append(page.url))
+    rig.page.evaluate("() => window.app.extensionManager.setting.set('Comfywatchman.Panel.Bridge', true)")
+    rig.page.evaluate(
+        "() => window.app.extensionManager.setting.set('Comfy.Workflow.ShowMissingModelsWarning', true)"
+    )
+    rig.open(graph(node("LoraLoaderModelOnly", name, 1, url=url, folder="loras")), "bridged.json")
+    rig.await_badge("1")
+
+    rig.page.get_by_role(
+        "button", name=re.compile("View details|Show errors|See errors", re.IGNORECASE)
+    ).first.click()
+    rig.page.get_by_role("button", name=re.compile("^Download( all|$| \\()", re.IGNORECASE)).first.click()
+
+    rig.page.get_by_text("1 model is here and verified").first.wait_for()
+    rig.await_badge(None)
+    assert (rig.models / "loras" / name).is_file()
+    assert opened == []
+    rig.page.evaluate("() => window.app.extensionManager.setting.set('Comfywatchman.Panel.Bridge', false)")
+    assert rig.page.evaluate("() => window.__comfyDesktop2 === undefined")
     assert rig.errors == []
 
 
