@@ -7,7 +7,7 @@ import { app } from "../../scripts/app.js";
 import { api as host } from "../../scripts/api.js";
 
 import { Api } from "./api.js";
-import { offerBridge } from "./bridge.js";
+import { NamedFetches, offerBridge } from "./bridge.js";
 import { Flow } from "./flow.js";
 import { FrontEnd } from "./frontend.js";
 import { KEYS, addOldMenu, makeCommands, nodeMenu } from "./menus.js";
@@ -24,7 +24,8 @@ const api = new Api((path, init) => host.fetchApi(path, init));
 const store = new Store({ base: host.apiURL("") });
 const wiring = new Wiring(api, store, { memory: sessionStorage });
 const flow = new Flow({ front, api, wiring, store, session: sessionStorage });
-const parts = { app, flow, front, listNames, store, wiring };
+const named = new NamedFetches({ flow, front });
+const parts = { app, flow, front, listNames, named, store, wiring };
 
 app.registerExtension({
   name: "comfywatchman",
@@ -43,7 +44,7 @@ app.registerExtension({
   setup() {
     front.addTab({ title: t("panel.title"), tooltip: t("host.tab"), render: renderPanel });
     listen();
-    if (front.setting(BRIDGE) === true) offerBridge(/** @type {any} */ (window), flow);
+    if (front.setting(BRIDGE) === true) offerBridge(/** @type {any} */ (window), named);
     void flow.connect();
   },
 
@@ -87,8 +88,8 @@ function renderPanel(place) {
 function listen() {
   const events = {
     graphChanged: () => flow.changed(),
-    promptQueueing: () => flow.runPressed(),
-    promptQueued: () => flow.runEnded(),
+    promptQueueing: () => flow.runs.pressed(),
+    promptQueued: () => flow.runs.ended(),
     reconnecting: () => flow.disconnected(),
     reconnected: () => flow.reconnected(),
   };

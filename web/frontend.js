@@ -4,6 +4,7 @@
 // What differs between versions is asked of the object at hand (is there such a method?), never of a number.
 
 import { asOneChange, locate, markOf, pin, relink, rootOf, workflowOf } from "./graph.js";
+import { t } from "./words.js";
 
 /** @import { ModelEntry, Relink } from "./graph.js" */
 
@@ -106,6 +107,11 @@ export class FrontEnd {
     const toast = this.#manager?.toast;
     if (action && typeof toast?.info === "function") toast.info(summary, { description: detail, action, duration: 10_000 });
     else toast?.add({ severity, summary, detail, life: 8_000 });
+  }
+
+  /** Say something with a way to our panel. @param {Notice} notice */
+  notifyWithWay(notice) {
+    this.notify({ ...notice, action: { label: t("host.show"), onClick: () => void this.openPanel() } });
   }
 
   /**

@@ -28,8 +28,8 @@ export function nodeMenu({ app, flow }, node) {
   return [
     null,
     { content: t("menu.find"), callback: () => flow.showMissing() },
-    { content: t("menu.pin"), callback: () => flow.pinFor(id) },
-    { content: t("menu.words"), callback: () => flow.copyWordsOf(id) },
+    { content: t("menu.pin"), callback: () => flow.sources.pinFor(id) },
+    { content: t("menu.words"), callback: () => flow.sources.copyWordsOf(id) },
   ];
 }
 
@@ -53,8 +53,8 @@ export function makeCommands({ flow, front }) {
   return [
     { id: "Comfywatchman.ShowPanel", label: t("command.panel"), icon: "pi pi-box", function: () => front.togglePanel() },
     { id: "Comfywatchman.FindMissing", label: t("command.find"), icon: "pi pi-search", function: () => flow.showMissing() },
-    { id: "Comfywatchman.FetchAndRun", label: t("command.run"), icon: "pi pi-cloud-download", function: () => flow.fetchAndRun() },
-    { id: "Comfywatchman.PinSources", label: t("command.pin"), icon: "pi pi-bookmark", function: () => flow.pinAll() },
+    { id: "Comfywatchman.FetchAndRun", label: t("command.run"), icon: "pi pi-cloud-download", function: () => flow.runs.fetchAndRun() },
+    { id: "Comfywatchman.PinSources", label: t("command.pin"), icon: "pi pi-bookmark", function: () => flow.sources.pinAll() },
   ];
 }
 

@@ -6,26 +6,26 @@ import { NOTICES } from "./flow.js";
 import { t } from "./words.js";
 
 /**
- * @import { Flow } from "./flow.js"
+ * @import { NamedFetches } from "./bridge.js"
  * @import { Store } from "./store.js"
  * @import { Wiring } from "./wiring.js"
  *
- * @typedef {{ flow: Flow, store: Store, wiring: Wiring }} Parts
+ * @typedef {{ named: NamedFetches, store: Store, wiring: Wiring }} Parts
  */
 
 export const BRIDGE = "Comfywatchman.Panel.Bridge";
 
-/** The settings that the dialog shows; the panel has them all. */
-const SHOWN = "precision bandwidth transfers_at_once preview_level";
+/** The settings of the server that the dialog shows, a row each; the panel has them all. */
+const SHOWN = /** @type {const} */ (["precision", "targets", "bandwidth", "transfers_at_once", "preview_level"]);
 
 /** @param {Parts} parts */
 export function makeSettings(parts) {
-  const { flow } = parts;
+  const { named } = parts;
   return [
     {
       id: "Comfywatchman.Hubs.Tokens",
       category: ["Comfywatchman", "Hubs", "Tokens"],
-      name: t("tokens.title"),
+      name: t("host.tokens"),
       tooltip: t("tokens.explain"),
       defaultValue: null,
       type: () => mount(parts, "wm-tokens", (element, { status, tokens }) => {
@@ -39,18 +39,9 @@ export function makeSettings(parts) {
       name: t("setting.fetch_certain"),
       tooltip: t("consent.explain"),
       defaultValue: null,
-      type: () => consentRow(parts),
+      type: () => mount(parts, "wm-certain", (element, { status }) => (element.certain = status?.fetch_certain ?? null)),
     },
-    {
-      id: "Comfywatchman.Fetching.Settings",
-      category: ["Comfywatchman", "Fetching", "Settings"],
-      name: t("settings.title"),
-      defaultValue: null,
-      type: () => mount(parts, "wm-settings", (element, { settings }) => {
-        element.only = SHOWN;
-        element.settings = settings;
-      }),
-    },
+    ...SHOWN.map((key) => serverRow(parts, key)),
     {
       id: NOTICES,
       category: ["Comfywatchman", "Page", "Notices"],
@@ -67,24 +58,34 @@ export function makeSettings(parts) {
       defaultValue: false,
       onChange: (/** @type {boolean} */ isWanted, /** @type {boolean | undefined} */ before) => {
         if (before === undefined) return; // the first call comes before the set-up, which does it
-        if (isWanted) offerBridge(/** @type {any} */ (window), flow);
+        if (isWanted) offerBridge(/** @type {any} */ (window), named);
         else withdrawBridge(/** @type {any} */ (window));
       },
     },
   ];
 }
 
+/** @param {Parts} parts @param {typeof SHOWN[number]} key */
+function serverRow(parts, key) {
+  const category = ["Comfywatchman", "Fetching", key];
+  const show = (/** @type {any} */ element, /** @type {import("./types.js").State} */ { settings, status }) => {
+    Object.assign(element, { only: key, bare: true, settings, roots: status?.roots ?? [] });
+  };
+  const type = () => mount(parts, "wm-settings", show);
+  return { id: `Comfywatchman.Fetching.${key}`, category, name: t(`setting.${key}`), defaultValue: null, type };
+}
+
 /**
  * One of our elements in a row, as long as the row is there.
  *
  * @param {Parts} parts
- * @param {"wm-tokens" | "wm-settings"} name
+ * @param {"wm-tokens" | "wm-settings" | "wm-certain"} name
  * @param {(element: any, state: import("./types.js").State) => void} show
  */
 function mount({ store, wiring }, name, show) {
   void import(`./elements/${name}.js`);
   const element = document.createElement(name);
-  element.style.minWidth = "min(420px, 60vw)";
+  element.style.minWidth = "min(360px, 50vw)";
   wiring.wire(element);
   let wasThere = false;
   const end = store.subscribe((state) => {
@@ -92,32 +93,6 @@ function mount({ store, wiring }, name, show) {
     wasThere ||= element.isConnected;
     show(element, state);
   });
-  void wiring.start();
+  if (!store.state.settings) void wiring.start();
   return element;
-}
-
-/**
- * Says whether certain files come by themselves, and takes that back: then the question is asked once more.
- * A yes is only ever given to a plan that is shown.
- *
- * @param {Parts} parts
- */
-function consentRow({ store, wiring }) {
-  const row = document.createElement("div");
-  const text = document.createElement("span");
-  const button = document.createElement("button");
-  button.type = "button";
-  button.textContent = t("host.ask-again");
-  button.style.marginInlineStart = "8px";
-  button.addEventListener("click", () => void wiring.changeSettings({ fetch_certain: null }).then(() => wiring.refresh()));
-  row.append(text, button);
-  let wasThere = false;
-  const end = store.subscribe(({ status }) => {
-    if (wasThere && !row.isConnected) return queueMicrotask(() => end());
-    wasThere ||= row.isConnected;
-    const certain = status?.fetch_certain ?? null;
-    text.textContent = certain === null ? t("host.certain.asked") : t(certain ? "host.certain.yes" : "host.certain.no");
-    button.hidden = certain === null;
-  });
-  return row;
 }

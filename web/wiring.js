@@ -11,7 +11,7 @@
 
 import { Api, ApiError } from "./api.js";
 import { Store, currentView } from "./store.js";
-import { t } from "./words.js";
+import { Tokens } from "./tokens.js";
 
 const MEMORY = "comfywatchman.plans"; // { workflow's key: plan's id }, for a page that was reloaded
 
@@ -37,6 +37,7 @@ export class Wiring {
     this.#api = api;
     this.#store = store;
     this.#memory = memory;
+    this.tokens = new Tokens(api, store);
   }
 
   /** Read everything that does not belong to one workflow; also after the server was away. */
@@ -200,7 +201,7 @@ export class Wiring {
       "wm-move": ({ id, before }) => this.moveTransfer(id, before),
       "wm-settings": ({ changes }) => this.changeSettings(changes),
       "wm-token-set": ({ hub, token }) => this.setToken(hub, token),
-      "wm-token-test": ({ hub }) => this.testToken(hub),
+      "wm-token-test": ({ hub }) => this.tokens.test(hub),
       "wm-token-remove": ({ hub }) => this.removeToken(hub),
       "wm-dismiss": () => this.#store.dispatch({ type: "fault", fault: null }),
     };
@@ -249,63 +250,22 @@ export class Wiring {
   }
 
   /**
+   * Keep a token; what it opens is asked about again.
+   *
    * @param {string} hub
    * @param {string} token
    */
   async setToken(hub, token) {
-    await this.#noting(hub, t("tokens.saving"), async () => {
-      const { has_token, where } = await this.#api.setToken(hub, token);
-      this.#store.dispatch({ type: "token", hub, has_token, where });
-      return "";
-    });
-    await this.testToken(hub);
+    await this.tokens.set(hub, token);
     const view = currentView(this.#store.state);
     const isLocked = view?.plan?.items.some(({ state }) => state === "locked");
     if (view && isLocked && this.#store.state.tokens[hub]?.state === "good") await this.find(view.key);
   }
 
   /** @param {string} hub */
-  async testToken(hub) {
-    await this.#noting(hub, t("tokens.testing", { hub: this.#title(hub) }), async () => {
-      const { account } = await this.#api.testToken(hub);
-      return account ? t("tokens.works", { account }) : t("tokens.works.plain");
-    });
-  }
-
-  /** @param {string} hub */
   async removeToken(hub) {
-    await this.#noting(hub, t("tokens.saving"), async () => {
-      await this.#api.removeToken(hub);
-      return "";
-    });
+    await this.tokens.remove(hub);
     await this.refresh();
-  }
-
-  /**
-   * Do something about a token, and note how it went.
-   *
-   * @param {string} hub
-   * @param {string} doing
-   * @param {() => Promise<string>} work gives what to say when it went well; "" for nothing
-   */
-  async #noting(hub, doing, work) {
-    const note = (/** @type {import("./types.js").TokenNote} */ note) =>
-      this.#store.dispatch({ type: "token-note", hub, note });
-    note({ state: "busy", message: doing });
-    try {
-      const message = await work();
-      note(message ? { state: "good", message } : { state: "none", message: "" });
-    } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
-      const isRefused = error.code === "login-required"; // its hint is for the command line
-      const said = isRefused ? t("tokens.refused", { hub: this.#title(hub) }) : `${error.message}. ${error.hint ?? ""}`;
-      note({ state: "bad", message: said.trim() });
-    }
-  }
-
-  /** @param {string} hub */
-  #title(hub) {
-    return this.#store.state.status?.hubs.find((known) => known.name === hub)?.title ?? hub;
   }
 
   /**

@@ -187,7 +187,9 @@ const WORDS = {
   "settings.yes": "yes",
   "settings.no": "no",
   "settings.nothing": "none",
+  "settings.one-root": "Each folder has one directory.",
   "settings.unlimited": "no limit",
+  "settings.target": "Where new {folder} go",
   "settings.advanced": "Set on the server",
 
   "setting.fetch_certain": "Fetch what is certain by itself",
@@ -197,6 +199,7 @@ const WORDS = {
   "setting.connections_per_host": "Connections to one host",
   "setting.nsfw": "Show adult models in searches",
   "setting.preview_level": "Pictures of models",
+  "setting.targets": "Where new files of a folder go",
   "setting.cache_hours": "Hours that a hub’s answer is remembered",
 
   "unit.seconds": "{count} s",
@@ -231,6 +234,7 @@ const WORDS = {
     one: "{count} more needs a decision in the Models tab.",
     other: "{count} more need a decision in the Models tab.",
   },
+  "host.tokens": "Tokens for your accounts",
   "host.ask-again": "Ask me again",
   "host.certain.asked": "You are asked at the next fetch.",
   "host.certain.yes": "By itself, once a workflow is opened.",

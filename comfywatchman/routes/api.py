@@ -130,6 +130,13 @@ ROUTES: Final[tuple[Route, ...]] = (
     ),
     Route(
         method="GET",
+        path="words/{folder}/{name}",
+        verb="words:show_words",
+        gives="Words",
+        about="the trigger words of a file that is here; asks nobody",
+    ),
+    Route(
+        method="GET",
         path="checkpoint",
         verb="keeping:show_checkpoint",
         gives="Checkpoint",

@@ -384,6 +384,10 @@ _GIVEN: Final[Mapping[str, Schema]] = {
         about="the active checkpoint; `revision` grows with every change",
     ),
     "Preview": {"type": "string", "description": "a JPEG of at most 320 pixels on its longer side"},
+    "Words": _object(
+        {"folder": _text(), "name": _text(), "trigger_words": _several(_text())},
+        about="a local file's trigger words: the user's own, else its sidecars', else its header's",
+    ),
     "OpenApi": {"type": "object", "description": "this document"},
 }
 

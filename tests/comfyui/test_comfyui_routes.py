@@ -104,7 +104,12 @@ def test_exposed(exposed: ComfyUI) -> None:
     evil = {"Origin": "https://evil.test"}
     assert exposed.request("GET", "/queue", headers=evil).status_code == 200
     for route in ROUTES:
-        path = route.path.replace("{id}", "x").replace("{hub}", "civitai")
+        path = (
+            route.path.replace("{id}", "x")
+            .replace("{folder}", "loras")
+            .replace("{name}", "x")
+            .replace("{hub}", "civitai")
+        )
         for prefix in (PREFIX, "/api" + PREFIX):
             for headers in (evil, {"Origin": "null"}, {"Host": f"evil.test:{exposed.port}"}):
                 sent = {**(WRITE if route.method != "GET" else {}), **headers}

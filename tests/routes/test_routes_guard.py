@@ -104,7 +104,12 @@ BODIES: dict[tuple[str, str], Any] = {
 
 
 def call(server: Server, route: Any, prefix: str, headers: dict[str, str]) -> Any:
-    path = route.path.replace("{id}", "x").replace("{hub}", "civitai")
+    path = (
+        route.path.replace("{id}", "x")
+        .replace("{folder}", "loras")
+        .replace("{name}", "x")
+        .replace("{hub}", "civitai")
+    )
     body = json.dumps(BODIES.get((route.method, route.path), {})).encode() if route.method != "GET" else b""
     if "Content-Encoding" in headers:
         body = zlib.compress(body)
@@ -168,7 +173,9 @@ def test_reading_changes_nothing(server: Server) -> None:
     before = state(server)
     for route in ROUTES:
         if route.method == "GET":
-            path = PREFIX + route.path.replace("{id}", "x")
+            path = PREFIX + route.path.replace("{id}", "x").replace("{folder}", "loras").replace(
+                "{name}", "x"
+            )
             for method in ("GET", "HEAD"):
                 server.raw(method, path + "?state=paused&token=x")
     assert state(server) == before

@@ -181,7 +181,9 @@ def test_canary(fakehub: FakeHub, tmp_path: Path, place: str, caplog: pytest.Log
         server.ended()
         for route in ROUTES:
             if route.method == "GET":
-                path = route.path.replace("{id}", plan["id"])
+                path = (
+                    route.path.replace("{id}", plan["id"]).replace("{folder}", "loras").replace("{name}", "x")
+                )
                 seen.append(server.raw("GET", PREFIX + path))
         (server.home / "tokens.json").write_text('{"civitai": ["' + CANARY + '"]}')
         seen += [server.ask("GET", "status"), server.ask("POST", "tokens/civitai/test", {})]
@@ -189,3 +191,24 @@ def test_canary(fakehub: FakeHub, tmp_path: Path, place: str, caplog: pytest.Log
     # a member that a request itself named is told back to it, and is no token of ours
     assert [text for text in everything if CANARY in text and "is unknown" not in text] == []
     assert CANARY not in caplog.text
+
+
+# ── trigger words ──
+
+
+def test_words(tmp_path: Path) -> None:
+    """A local file's words are read beside it, offline too; only the name of a file here is answered."""
+    with serving(tmp_path, offline=True) as server:
+        path = server.models / "loras" / "style" / "ink #1.safetensors"
+        path.parent.mkdir()
+        path.write_bytes(models.lora("ink", trigger="ink wash"))
+        beside = path.with_name("ink #1.civitai.info")
+        beside.write_text(json.dumps({"id": 7, "modelId": 3, "trainedWords": ["ink wash", "sumi"]}), "utf-8")
+        server.desk.look_again()
+        told = server.get("words/loras/style%2Fink%20%231.safetensors")
+        assert told["folder"] == "loras"
+        assert told["name"] == "style/ink #1.safetensors"
+        assert told["trigger_words"] == ["ink wash", "sumi"]
+        for name in ("none.safetensors", "..%2Fsecret.safetensors", "%2Fetc%2Fpasswd"):
+            assert server.ask("GET", f"words/loras/{name}").code in {"not-here", "unsafe-path", "invalid-air"}
+        assert server.ask("GET", "words/none-such/x.safetensors").status >= 400

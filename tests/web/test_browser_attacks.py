@@ -76,8 +76,10 @@ _ATTACK: Final = """async ([base, targets]) => {
     const link = document.createElement("link");
     link.rel = "prefetch"; link.href = url; document.head.append(link);
     const source = new EventSource(url);
+    const socket = new WebSocket(url.replace(/^http/, "ws"));
     await Promise.allSettled(tries);
     source.close();
+    socket.close();
   }
   await rest(800);
 }"""
@@ -123,7 +125,12 @@ def writes() -> list[dict[str, str]]:
     return [
         {
             "method": route.method,
-            "path": prefix + PREFIX + route.path.replace("{id}", "1").replace("{hub}", "huggingface"),
+            "path": prefix
+            + PREFIX
+            + route.path.replace("{id}", "1")
+            .replace("{folder}", "loras")
+            .replace("{name}", "x")
+            .replace("{hub}", "huggingface"),
             "body": json.dumps(BODIES.get(route.takes, {})),
         }
         for route in ROUTES
@@ -134,7 +141,11 @@ def writes() -> list[dict[str, str]]:
 
 def reads() -> list[str]:
     """Every route that is read, and its twin."""
-    paths = [PREFIX + route.path.replace("{id}", "1") for route in ROUTES if route.method == "GET"]
+    paths = [
+        PREFIX + route.path.replace("{id}", "1").replace("{folder}", "loras").replace("{name}", "x")
+        for route in ROUTES
+        if route.method == "GET"
+    ]
     return [*paths, *(f"/api{path}" for path in paths)]
 
 
@@ -232,20 +243,68 @@ def test_rebinding(stages: Stages, rebound: Browser) -> None:
     assert 200 in statuses[frozenset({"host"})]
 
 
+LISTEN: Final = """async (urls) => {
+  const tell = (make) => new Promise((resolve) => {
+    let heard = "nothing";
+    try {
+      const one = make();
+      one.onopen = () => resolve("open");
+      one.onmessage = (event) => resolve(event.data);
+      one.onerror = () => resolve("refused");
+    } catch (fault) { heard = String(fault); }
+    setTimeout(() => resolve(heard), 3000);
+  });
+  const told = [];
+  for (const url of urls) {
+    told.push(await tell(() => new EventSource(url)));
+    told.push(await tell(() => new WebSocket(url.replace(/^http/, "ws"))));
+  }
+  return told;
+}"""
+
+
+@pytest.mark.full
+def test_listening_from_elsewhere(stages: Stages, rebound: Browser) -> None:
+    """No route of ours opens an event source or a socket to another page."""
+    stage = stages.make()
+    with elsewhere() as port:
+        page = rebound.new_page()
+        page.goto(f"http://127.0.0.1:{port}/")
+        told = page.evaluate(LISTEN, [stage.host.url + path for path in reads()[:8]])
+        page.close()
+    assert set(told) == {"refused"}
+
+
+@pytest.mark.full
+def test_framing_control(stages: Stages, rebound: Browser) -> None:
+    """The host's own page does show in a frame: the test below would see an answer of ours."""
+    stage = stages.make()
+    with elsewhere() as port:
+        assert any(framed(rebound, port, f"{stage.host.url}/"))
+
+
+def framed(browser: Browser, port: int, url: str) -> list[str]:
+    """What a page of another port reads of a frame, as one who may look into it sees it."""
+    page = browser.new_page()
+    page.goto(f"http://127.0.0.1:{port}/")
+    page.evaluate(
+        """(url) => { const frame = document.createElement("iframe"); frame.src = url; document.body.append(frame); }""",
+        url,
+    )
+    page.wait_for_timeout(800)
+    texts = [
+        str(frame.evaluate("() => document.documentElement?.innerText ?? ''")) for frame in page.frames[1:]
+    ]
+    page.close()
+    return texts
+
+
 @pytest.mark.full
 def test_framing(stages: Stages, rebound: Browser) -> None:
     """An answer of our routes shows in no frame of another page."""
     stage = stages.make()
     with elsewhere() as port:
-        page = rebound.new_page()
-        page.goto(f"http://127.0.0.1:{port}/")
-        page.evaluate(
-            """(url) => { const frame = document.createElement("iframe"); frame.src = url; document.body.append(frame); }""",
-            f"{stage.host.url}{PREFIX}status",
-        )
-        page.wait_for_timeout(500)
-        texts = [frame.evaluate("() => document.body?.innerText ?? ''") for frame in page.frames[1:]]
-        page.close()
+        texts = framed(rebound, port, f"{stage.host.url}{PREFIX}status")
     assert not any("comfywatchman.status/1" in text for text in texts)
 
 
@@ -387,6 +446,14 @@ def _text_of(answer: Any) -> str:
         return str(answer.text())
     except Exception as fault:  # noqa: BLE001 - a page that was left has no bodies any more
         return str(fault)
+
+
+@pytest.mark.full
+def test_token_control(stage: Stage) -> None:
+    """A text that a page does keep is found where the test above looks."""
+    page = stage.open()
+    page.page.evaluate("(text) => sessionStorage.setItem('kept', text)", CANARY)
+    assert CANARY in page.page.evaluate("() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }])")
 
 
 @pytest.mark.full

@@ -90,9 +90,9 @@ def test_hostile_text_control(gallery: Open) -> None:
     assert len(page.evaluate("probes.odd()")) > 3
 
 
-@pytest.mark.parametrize("width", [320, 380, 560, 900])
+@pytest.mark.parametrize("width", [200, 260, 320, 380, 560, 900])
 def test_width(gallery: Open, width: int) -> None:
-    """From 320 to 900 pixels nothing sticks out of the panel, however long a name is."""
+    """From 200 to 900 pixels nothing sticks out of the panel, however long a name is."""
     page = gallery("everything,choose,down,transfers,settings,hostile-0", width=width)
     page.evaluate("probes.unfold()")
     page.wait_for_timeout(50)
@@ -233,6 +233,15 @@ def test_settings(gallery: Open) -> None:
         {"fetch_certain": True},
     ]
     assert page.locator("input#automatic_cap").count() == 0
+
+
+def test_targets(gallery: Open) -> None:
+    """Where several directories serve a folder one of them is chosen; the others are not asked about."""
+    page = gallery("settings")
+    page.get_by_label("Where new loras go").select_option("big/loras")
+    assert heard(page, "wm-settings") == [{"changes": {"targets": {"loras": "r3"}}}]
+    assert page.get_by_label("Where new vae go").count() == 0
+    assert "[object Object]" not in page.locator("wm-settings").inner_text()
 
 
 def test_filter(gallery: Open) -> None:

@@ -285,7 +285,87 @@ def test_page_settings(rig: Rig) -> None:
     field = tokens.locator("input[type=password]").first
     field.fill("hf_canary")
     assert field.input_value() == "hf_canary"
-    assert rig.page.locator("wm-settings").count() == 1
+    assert rig.page.locator("wm-settings").count() == 5
+    assert rig.page.get_by_text("[object Object]").count() == 0
+    assert rig.errors == []
+
+
+def test_page_builtin_download(rig: Rig) -> None:
+    """With the bridge on, the built-in panel's Download fetches to the server, and no tab opens."""
+    if str(rig.page.evaluate("() => window.__COMFYUI_FRONTEND_VERSION__ ?? ''")) < "1.45":
+        pytest.skip("this front end has no place for a bridge")
+    name = f"bridged_{rig.page.evaluate('() => Date.now()')}.safetensors"
+    rig.hub.add_repo(f"Comfy-Org/{name.partition('.')[0]}", {name: tiny_lora_sd3(name)})
+    url = f"https://huggingface.co/Comfy-Org/{name.partition('.')[0]}/resolve/main/{name}"
+    opened: list[str] = []
+    rig.page.context.on("page", lambda page: opened.append(page.url))
+    rig.page.evaluate("() => window.app.extensionManager.setting.set('Comfywatchman.Panel.Bridge', true)")
+    rig.page.evaluate(
+        "() => window.app.extensionManager.setting.set('Comfy.Workflow.ShowMissingModelsWarning', true)"
+    )
+    rig.open(graph(node("LoraLoaderModelOnly", name, 1, url=url, folder="loras")), "bridged.json")
+    rig.await_badge("1")
+
+    rig.page.get_by_role(
+        "button", name=re.compile("View details|Show errors|See errors", re.IGNORECASE)
+    ).first.click()
+    rig.page.get_by_role("button", name=re.compile("^Download( all|$| \\()", re.IGNORECASE)).first.click()
+
+    rig.page.get_by_text("1 model is here and verified").first.wait_for()
+    rig.await_badge(None)
+    assert (rig.models / "loras" / name).is_file()
+    assert opened == []
+    rig.page.evaluate("() => window.app.extensionManager.setting.set('Comfywatchman.Panel.Bridge', false)")
+    assert rig.page.evaluate("() => window.__comfyDesktop2 === undefined")
+    assert rig.errors == []
+
+
+def run_again(rig: Rig) -> dict[str, Any]:
+    """Queue the graph, and what the history says of it once it has ended."""
+    known = set(rig.comfyui.get("/history"))
+    rig.command("Comfy.QueuePrompt")
+    for _ in range(150):
+        if new := [entry for id_, entry in rig.comfyui.get("/history").items() if id_ not in known]:
+            entry: dict[str, Any] = new[0]
+            assert entry["status"]["status_str"] == "success", entry["status"]["messages"]
+            return entry
+        rig.page.wait_for_timeout(200)
+    raise AssertionError("no prompt has ended")
+
+
+def cached(entry: Mapping[str, Any]) -> list[str]:
+    """The nodes that a prompt did not run again."""
+    return next(told["nodes"] for name, told in entry["status"]["messages"] if name == "execution_cached")
+
+
+def test_page_pin_after_a_run(rig: Rig) -> None:
+    """A run's pin is saved with the workflow and costs no second run; a workflow that is loaded sends it."""
+    if "ComfyWatchmanCheckpointLoader" not in rig.comfyui.object_info():
+        pytest.skip("this pack has no checkpoint loader")
+    rig.hub.add_repo("Comfy-Org/pinned", {"pinned_sd3.safetensors": tiny_sd3()})
+    source = "hf:Comfy-Org/pinned/pinned_sd3.safetensors"
+    loader = node("ComfyWatchmanCheckpointLoader", "pinned_sd3.safetensors", source, "")
+    shown = node("PreviewAny", pos=[600, 0])
+    rig.open(wired(loader, shown, wires=[(1, 3, 2, "source", "*")]), "pinned.json")
+    first = run_again(rig)
+    rig.page.wait_for_function(
+        "() => window.app.graph.getNodeById(1).widgets.find((one) => one.name === 'pinned').value"
+    )
+    pin = rig.widget("1", "pinned")
+
+    second = run_again(rig)
+
+    assert "sha256:" in pin
+    assert "pinned_sd3.safetensors" in pin
+    assert "1" not in cached(first)
+    assert "1" in cached(second)
+    assert second["prompt"][2]["1"]["inputs"]["pinned"] == ""
+    saved = rig.page.evaluate("() => window.app.graph.serialize()")
+    assert pin in saved["nodes"][0]["widgets_values"] or pin in saved["nodes"][1]["widgets_values"]
+    rig.open(saved, "again.json")
+    third = run_again(rig)
+    assert third["prompt"][2]["1"]["inputs"]["pinned"] == pin
+    assert rig.widget("1", "pinned") == pin
     assert rig.errors == []
 
 

@@ -177,7 +177,7 @@ test("a token is set, then tested; it stays nowhere in the state", async () => {
   assert.deepEqual([status?.hubs[0].has_token, tokens.civitai.state], [true, "good"]);
   assert.ok(!JSON.stringify([desk.store.state, desk.kept]).includes("s3cret"));
   desk.answers["POST tokens/civitai/test"] = [403, "login-required"];
-  await desk.wiring.testToken("civitai");
+  await desk.wiring.tokens.test("civitai");
   const { state, message } = desk.store.state.tokens.civitai;
   assert.equal(state, "bad");
   assert.match(message, /does not accept this token/); // the server's hint is for the command line

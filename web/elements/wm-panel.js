@@ -62,8 +62,8 @@ export class WmPanel extends WmElement {
 
       [role="tablist"] {
         display: flex;
-        flex-wrap: wrap; /* the sidebar may be as narrow as 200 px */
-        gap: 4px;
+        flex-wrap: wrap;
+        gap: 0 4px;
       }
 
       [role="tab"] {
@@ -206,7 +206,7 @@ export class WmPanel extends WmElement {
           <p class="wm-small wm-muted">${t("tokens.explain")}</p>
           <wm-tokens .hubs=${status?.hubs ?? []} .notes=${tokens}></wm-tokens>
           <h3>${t("settings.title")}</h3>
-          <wm-settings .settings=${settings}></wm-settings>
+          <wm-settings .settings=${settings} .roots=${status?.roots ?? []}></wm-settings>
         </div>`;
       default:
         return html`<wm-missing .view=${view} .transfers=${active} .status=${status} .notes=${tokens}

@@ -4,6 +4,7 @@
 // without this module everything is edited as text. Editors come last on a node and are saved nowhere.
 
 import { asOneChange, setValue } from "../graph.js";
+import { keepPins } from "./pins.js";
 import { parseStack, printStack } from "./stack.js";
 
 /** @import { LiveNode, LiveWidget } from "../graph.js" */
@@ -24,7 +25,7 @@ export function dressNode(parts, node) {
   const kind = node.comfyClass ?? node.type;
   if (!String(kind).startsWith("ComfyWatchman")) return;
   DRESSES[kind]?.(parts, node);
-  chain(node, "onExecuted", (output) => keepPins(parts.app, node, output));
+  chain(node, "onExecuted", keepPins(parts.app, node));
 }
 
 /** @param {Parts} parts @param {any} node */
@@ -60,21 +61,6 @@ function dressWords(parts, node) {
     const told = output?.comfywatchman?.[0];
     if (Array.isArray(told?.words)) element.words = told.words.map(String);
   });
-}
-
-/**
- * An empty `pinned` takes what the run used, so that the next one uses the same files.
- *
- * @param {any} app
- * @param {any} node
- * @param {any} output
- */
-export function keepPins(app, node, output) {
-  const widget = widgetOf(node, "pinned");
-  if (!widget || String(widget.value ?? "").trim() !== "") return;
-  const told = Array.isArray(output?.comfywatchman) ? output.comfywatchman : [];
-  const pins = told.map((/** @type {any} */ one) => one?.pinned).filter((/** @type {unknown} */ pin) => typeof pin === "string" && pin);
-  if (pins.length) asOneChange(app, () => setValue(node, widget, pins.join("\n")));
 }
 
 /** @param {any} node @param {string} name @param {HTMLElement} element @param {number} height */
