@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
 from comfy_api.v0_0_2 import io
@@ -14,7 +15,7 @@ from ..comfywatchman.triggers import merge_words
 from . import inputs
 from .desk import identify, in_words, obtain
 from .told import tell
-from .weights import apply_lora
+from .weights import apply_lora, lora_weights
 
 if TYPE_CHECKING:
     from ..comfywatchman.obtained import Obtained
@@ -38,6 +39,11 @@ class _Layer:
 
 class LoRAStack(io.ComfyNode):
     """LoRAs in a text, a line each, applied in order or handed on as a stack."""
+
+    def __init__(self) -> None:
+        """Keeps the LoRAs that were read as long as ComfyUI keeps this object."""
+        super().__init__()
+        self.weights = lora_weights()
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -93,7 +99,7 @@ class LoRAStack(io.ComfyNode):
     def fingerprint_inputs(cls, loras: str | None = None, pinned: str = "", **_: Any) -> str:
         """Changes when a file or its trigger words do."""
         rows = (row for row in parse_stack(loras or "") if row.on)
-        return "\n\n".join(identify(row.name, folder="loras", pinned=pinned or "") for row in rows)
+        return "\n\n".join(identify(row.name, folder="loras", pinned=inputs.pins_of(pinned)) for row in rows)
 
     @classmethod
     def execute(
@@ -109,7 +115,7 @@ class LoRAStack(io.ComfyNode):
         """Fetch what must be, apply all in order, and gather their words."""
         with in_words():
             rows = [*read_lora_stack(lora_stack), *(row for row in parse_stack(loras or "") if row.on)]
-        layers = [_open(row, pinned, cls.hidden.unique_id) for row in rows]
+        layers = [_open(row, inputs.pins_of(pinned), cls.hidden.unique_id) for row in rows]
         with in_words():
             model, clip, warnings = _apply_all(model, clip, layers, strict=mismatch != "warn")
         words = ", ".join(merge_words(*(layer.words for layer in layers)))
@@ -127,7 +133,11 @@ def read_lora_stack(stack: Any) -> Iterator[StackRow]:
     """
     for entry in stack or ():
         match entry:
-            case (str() as name, int() | float() as strength_model, int() | float() as strength_clip, *_):
+            case (name, *_) if inputs.is_nothing(name):  # a row of a fixed number that was left empty
+                continue
+            case (str() as name, int() | float() as strength_model, int() | float() as strength_clip, *_) if (
+                isfinite(strength_model) and isfinite(strength_clip)
+            ):
                 yield StackRow(
                     name=name, strength_model=float(strength_model), strength_clip=float(strength_clip)
                 )

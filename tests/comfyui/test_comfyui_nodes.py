@@ -173,6 +173,20 @@ def test_stack_is_handed_on(comfyui: ComfyUI) -> None:
     assert told == want
 
 
+def test_stack_of_another_pack(comfyui: ComfyUI) -> None:
+    """Rows may be lists, and a row that names nothing is one of a fixed number left empty."""
+    name = "tiny_lora_sd15.safetensors"
+    rows = json.dumps([["None", 1.0, 1.0], [name, 0.5, 0.25], ["", 1, 1]])
+    nodes = {"9": node("CwTestStack", rows=rows)}
+    taken = node("ComfyWatchmanLoRAStack", lora_stack=["9", 0], model=["1", 0], clip=["1", 1])
+    want = comfyui.probe(
+        load("tiny_sd15.ckpt") | patch(name, model=0.5, clip=0.25), model=["2", 0], clip=["2", 1]
+    )
+    assert comfyui.probe(ours("tiny_sd15.ckpt") | nodes | {"2": taken}, model=["2", 0], clip=["2", 1]) == want
+    faulty = {"9": node("CwTestStack", rows='[["a.safetensors", NaN, 1]]'), "2": taken}
+    assert "lora_stack: expected" in failure(comfyui, ours("tiny_sd15.ckpt") | faulty)["exception_message"]
+
+
 def test_faulty_stack_is_refused(comfyui: ComfyUI) -> None:
     """A line that means nothing is told before anything runs, with its number."""
     stack = {"2": node("ComfyWatchmanLoRAStack", loras="a.safetensors\nb.safetensors | much", model=["1", 0])}
@@ -297,6 +311,18 @@ def test_missing_lora_is_fetched_and_used(comfyui: ComfyUI, hub: FakeHub) -> Non
     assert comfyui.probe(prompt, latent=["latent", 0]) == comfyui.probe(stock, latent=["latent", 0])
 
 
+def test_missing_lora_that_two_nodes_need(comfyui: ComfyUI, hub: FakeHub) -> None:
+    """It is fetched once, and to neither is its coming a change, whatever each of them calls it."""
+    model = hub.add_model("Pair", {"pair.safetensors": tiny_lora_sd3("pair")}, version={"base_model": "SD 3"})
+    before = len(hub.requests)
+    prompt = ours("tiny_sd3.safetensors") | our_lora(source=f"v:{model.versions[0].id}")
+    prompt["3"] = node("ComfyWatchmanLoRAStack", loras=f"{model.id} | 0.5", model=["2", 0])
+    prompt["look"] = node("CwTestProbe", model=["3", 0])
+    assert comfyui.run(prompt)["status"]["status_str"] == "success"
+    assert [seen.route for seen in hub.requests[before:]].count("delivery.bytes") == 1
+    assert {"1", "2", "3"} <= cached(comfyui.run(prompt))
+
+
 def test_missing_checkpoint_is_fetched(comfyui: ComfyUI, hub: FakeHub) -> None:
     """A checkpoint by its model's page."""
     data = tiny_sd3("other", vae=False)
@@ -360,6 +386,12 @@ def test_why_it_cannot_be_fetched(comfyui: ComfyUI, hub: FakeHub, made: dict[str
     assert says in told["exception_message"]
 
 
+def test_null_is_nothing(comfyui: ComfyUI) -> None:
+    """A null in a prompt, of which ComfyUI makes the text None, is an input left out."""
+    prompt = ours("tiny_sd3.safetensors") | our_lora("tiny_lora_sd3.safetensors", source=None, pinned=None)
+    assert comfyui.probe(prompt, text=["2", 2])["text"] == ""
+
+
 def test_missing_name_is_told(comfyui: ComfyUI) -> None:
     """A name that is not here and that nothing knows is told by the node, not by the validation."""
     told = failure(comfyui, ours("tiny_sd3.safetensors") | our_lora("gone.safetensors"))
@@ -397,6 +429,41 @@ def test_pickles_are_refused(comfyui: ComfyUI) -> None:
 
 
 # ── nothing twice ──
+
+
+def test_checkpoint_is_loaded_once(comfyui: ComfyUI) -> None:
+    """Two nodes that mean the same file, in other words and with another pin, get what one of them loaded."""
+    path = comfyui.models / "checkpoints" / "once.safetensors"
+    path.write_bytes(tiny_sd3("once"))
+    pin = f"sha256:{'0' * 64} another.safetensors"
+    nodes = ours("once.safetensors") | {
+        "2": node("ComfyWatchmanCheckpointLoader", source="./once.safetensors", pinned=pin)
+    }
+    told = comfyui.probe(sample("", model=["1", 0], clip=["2", 1]) | nodes, latent=["latent", 0])
+    assert comfyui.log().count(f"loading checkpoint {path}") == 1
+    stock = load("once.safetensors") | sample("", model=["1", 0], clip=["1", 1])
+    assert comfyui.probe(stock, latent=["latent", 0]) == told
+
+
+def test_memory_is_given_back(comfyui: ComfyUI) -> None:
+    """When ComfyUI is told to free memory, nothing that was read stays here."""
+    name = "freed.safetensors"
+    path = comfyui.models / "loras" / name
+    path.write_bytes(tiny_lora_sd3("freed"))
+
+    def run(strength: float) -> int:
+        nodes = ours("tiny_sd3.safetensors") | our_lora(name, strength_model=strength)
+        comfyui.run(nodes | {"look": node("CwTestProbe", model=["2", 0])})
+        return comfyui.log().count(f"reading LoRA {path}")
+
+    assert (run(1.0), run(0.5)) == (1, 1)
+    comfyui.post("/free", {"unload_models": True, "free_memory": True})
+    deadline = time.monotonic() + 10
+    while run(0.25) == 1 and time.monotonic() < deadline:  # it is done between two prompts
+        time.sleep(0.2)
+        comfyui.post("/free", {"unload_models": True, "free_memory": True})
+        time.sleep(0.5)
+    assert run(0.25) == 2
 
 
 def test_nothing_is_read_twice(comfyui: ComfyUI) -> None:
