@@ -80,10 +80,9 @@ class Obtainer:
             WrongFolder: it is here, but of another kind.
             Refused: it is a pickle, and the settings allow none.
         """
-        obtained = self._find(self._question(thing, folder, pinned))
-        if obtained is not None:
-            check_format(obtained.file.name, pickles=self._pickles)
-        return obtained
+        question = self._question(thing, folder, pinned)
+        obtained = self._find(question)
+        return self._given(obtained, question) if obtained is not None else None
 
     def obtain(
         self,
@@ -107,8 +106,22 @@ class Obtainer:
         obtained = self._proven(question, stop) or self._recognise(question, stop)
         if obtained is None:
             obtained = self._fetch(question, listener, stop)
+        return self._given(obtained, question)
+
+    def pin_of(self, thing: str, *, folder: str, pinned: str) -> Pin | None:
+        """What pins say of a thing; None where they say nothing.
+
+        Raises:
+            InvalidPin: a pin cannot be read.
+        """
+        try:
+            return self._question(thing, folder, pinned).pin
+        except InvalidAir:
+            return None
+
+    def _given(self, obtained: Obtained, question: _Question) -> Obtained:
         check_format(obtained.file.name, pickles=self._pickles)
-        return obtained
+        return replace(obtained, pinned=question.pin)
 
     # ── what it is ──
 

@@ -13,12 +13,13 @@ from ..comfywatchman.errors import InvalidStack
 from ..comfywatchman.stacks import StackRow, parse_stack
 from ..comfywatchman.triggers import merge_words
 from . import inputs
-from .desk import identify, in_words, obtain
+from .desk import identify, in_words, obtain, open_obtainer
 from .told import tell
 from .weights import apply_lora, lora_weights
 
 if TYPE_CHECKING:
     from ..comfywatchman.obtained import Obtained
+    from ..comfywatchman.pins import Pin
     from ..comfywatchman.summary import Summary
 
 _HELP: Final = "on | name, link or id | strength | strength for CLIP | words: a, b"
@@ -113,15 +114,18 @@ class LoRAStack(io.ComfyNode):
         pinned: str = "",
     ) -> io.NodeOutput:
         """Fetch what must be, apply all in order, and gather their words."""
+        pins = inputs.pins_of(pinned)
         with in_words():
-            rows = [*read_lora_stack(lora_stack), *(row for row in parse_stack(loras or "") if row.on)]
-        layers = [_open(row, inputs.pins_of(pinned), cls.hidden.unique_id) for row in rows]
+            own = parse_stack(loras or "")
+            rows = [*read_lora_stack(lora_stack), *(row for row in own if row.on)]
+            kept = list(_pins_of(own, pins))
+        layers = [_open(row, pins, cls.hidden.unique_id) for row in rows]
         with in_words():
             model, clip, warnings = _apply_all(model, clip, layers, strict=mismatch != "warn")
         words = ", ".join(merge_words(*(layer.words for layer in layers)))
         info = "\n\n".join([*warnings, *(str(layer.summary) for layer in layers)])
         stack = [_entry(layer) for layer in layers]
-        told = tell((layer.obtained, layer.summary) for layer in layers)
+        told = tell(((layer.obtained, layer.summary) for layer in layers), kept=kept)
         return io.NodeOutput(model, clip, stack, words, info, ui=told)
 
 
@@ -146,6 +150,14 @@ def read_lora_stack(stack: Any) -> Iterator[StackRow]:
                     "lora_stack: expected (name, strength, strength for CLIP) for each LoRA",
                     hint="Connect a node that gives a LORA_STACK.",
                 )
+
+
+def _pins_of(rows: Iterable[StackRow], pinned: str) -> Iterator[Pin]:
+    """The pins of the rows that are off."""
+    obtainer = open_obtainer()
+    for row in rows:
+        if not row.on and (pin := obtainer.pin_of(row.name, folder="loras", pinned=pinned)) is not None:
+            yield pin
 
 
 def _open(row: StackRow, pinned: str, node_id: str | None) -> _Layer:

@@ -453,6 +453,10 @@ def test_pinned_name_is_fetched(room: Room) -> None:
     pin = f"civitai:5@100+10 sha256:{Blob.of(INK).sha256} ink.safetensors"
     obtained = room.obtain("style/ink.safetensors", pinned=pin)
     assert (obtained.path.read_bytes(), obtained.name) == (INK, "ink.safetensors")
+    assert str(obtained.pin) == pin
+    with room.house() as house:
+        pins = [house.obtainer().pin_of(thing, folder="loras", pinned=pin) for thing in ("5", "6", "what")]
+    assert pins == [obtained.pin, None, None]
 
 
 def test_pinned_file_under_another_name(room: Room) -> None:

@@ -124,6 +124,15 @@ def test_examples_fit_the_nodes(comfyui: ComfyUI, path: Path) -> None:
         assert nodes[to_id]["inputs"][place]["type"] == kind
 
 
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_examples_are_offered(comfyui: ComfyUI, path: Path) -> None:
+    """ComfyUI's template browser gets each with its picture, a small one."""
+    assert path.stem in comfyui.get("/workflow_templates")["comfywatchman"]
+    served = comfyui.request("GET", f"/api/workflow_templates/comfywatchman/{path.stem}.jpg")
+    assert (served.status_code, served.content[:3]) == (200, b"\xff\xd8\xff")
+    assert len(served.content) <= 60_000
+
+
 # ── the same as ComfyUI's own ──
 
 
@@ -302,6 +311,7 @@ def test_missing_lora_is_fetched_and_used(comfyui: ComfyUI, hub: FakeHub) -> Non
     told = first["outputs"]["2"]["comfywatchman"][0]
     assert told["pinned"].startswith(f"civitai:{model.id}@{model.versions[0].id}")
     assert told["name"] == "fetched.safetensors"
+    assert first["outputs"]["2"]["comfywatchman_pinned"] == [told["pinned"]]
 
     asked = len(hub.requests)
     again = comfyui.run(prompt)
@@ -443,6 +453,30 @@ def test_checkpoint_is_loaded_once(comfyui: ComfyUI) -> None:
     assert comfyui.log().count(f"loading checkpoint {path}") == 1
     stock = load("once.safetensors") | sample("", model=["1", 0], clip=["1", 1])
     assert comfyui.probe(stock, latent=["latent", 0]) == told
+
+
+def test_pin_is_written_once(comfyui: ComfyUI, hub: FakeHub) -> None:
+    """What goes into `pinned` after a run is the same after the next one; rows that are off keep theirs."""
+    models = [
+        hub.add_model(name, {f"{name}.safetensors": tiny_lora_sd3(name)}, version={"base_model": "SD 3"})
+        for name in ("pin_a", "pin_b")
+    ]
+    a, b = (f"v:{model.versions[0].id}" for model in models)
+
+    def run(loras: str, pinned: str) -> str:
+        stack = {"2": node("ComfyWatchmanLoRAStack", loras=loras, model=["1", 0], pinned=pinned)}
+        look = {"look": node("CwTestProbe", model=["2", 0])}
+        told = comfyui.outputs(ours("tiny_sd3.safetensors") | stack | look)["2"]["comfywatchman_pinned"]
+        return str(told[0])
+
+    both = run(f"{a}\n{b}", "")
+    assert [line.split()[-1] for line in both.splitlines()] == ["pin_a.safetensors", "pin_b.safetensors"]
+    other = f"civitai:1@1 sha256:{'0' * 64} nobody.safetensors"
+    assert run(f"{a}\n{b}", f"{both}\n{other}") == both
+    assert set(run(f"off | {a}\n{b}\noff | nothing", both).splitlines()) == set(both.splitlines())
+    assert run(b, both) == both.splitlines()[1]
+    renamed = both.replace("pin_b.safetensors", "another name.safetensors")
+    assert run(b, renamed) == renamed.splitlines()[1]
 
 
 def test_memory_is_given_back(comfyui: ComfyUI) -> None:
