@@ -84,9 +84,7 @@ def inquire(
     for number, hub in enumerate(hubs):
         told(cases, hubs[number:])
         still_open = [case for case in cases if case.is_open]
-        _ask_hub(hub, still_open, [case.reference for case in still_open])
-        for case in still_open:
-            case.searched.append(hub.name)
+        _search(hub, still_open)
     return cases
 
 
@@ -181,6 +179,16 @@ def _evidence(candidate: Candidate, probe: Case) -> Evidence:
     """The table's evidence, unless the digest agrees: that its address answers says nothing of the name."""
     agrees = any(c.evidence is Evidence.DIGEST for c in probe.candidates)
     return Evidence.DIGEST if agrees else candidate.evidence
+
+
+def _search(hub: Hub, cases: Sequence[Case]) -> None:
+    """Ask a hub for all that is open; one that could not be asked was not searched."""
+    if not cases:
+        return
+    for case, answer in zip(cases, hub.find([case.reference for case in cases]), strict=True):
+        case.take(answer)
+        if not isinstance(answer, HubUnavailable):
+            case.searched.append(hub.name)
 
 
 def _ask_hub(hub: Hub, cases: Sequence[Case], references: Sequence[Reference]) -> None:

@@ -104,6 +104,8 @@ def fold(text: str) -> str:
     >>> fold("Ink.SAFETENSORS") == fold("ink.safetensors"), fold("\u212a") == fold("k")
     (True, True)
     """
+    if text.isascii():
+        return text.lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", text).casefold())
 
 

@@ -16,10 +16,14 @@ from .pins import Pin
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Obtained:
-    """A model file that is here, and where it is from, as far as that is known."""
+    """A model file that is here, and where it is from, as far as that is known.
+
+    `pinned` is the pin by which it was asked for.
+    """
 
     file: LocalFile
     origin: Origin | None = None
+    pinned: Pin | None = None
 
     @property
     def path(self) -> Path:
@@ -43,7 +47,12 @@ class Obtained:
 
     @property
     def pin(self) -> Pin | None:
-        """What to keep in a workflow to get the same file again; None where nothing is known of it."""
+        """What to keep in a workflow to get the same file again; None where nothing is known of it.
+
+        A pin that a workflow has stays as it is, whatever its file is called here.
+        """
+        if self.pinned is not None:
+            return self.pinned
         if self.link is None and self.digest is None:
             return None
         return Pin(name=self.file.name, link=self.link, digest=self.digest)

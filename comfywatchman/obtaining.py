@@ -19,11 +19,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from .air import HubLink, HuggingFaceLink, parse_thing
-from .catalog import LocalFile, RemoteFile, canonical_folder, format_of
+from .catalog import LocalFile, RemoteFile, canonical_folder
 from .digest import Digest, match_digests
 from .errors import (
     DigestMismatch,
     HubError,
+    InputError,
     Interrupted,
     InvalidAir,
     LibraryError,
@@ -31,7 +32,6 @@ from .errors import (
     NotHere,
     Refused,
     WatchmanError,
-    WrongFolder,
 )
 from .library.examination import look_at
 from .library.folders import has_model_extension
@@ -40,10 +40,10 @@ from .library.indexed import Indexed
 from .library.named import find_named
 from .library.origin import origin_of
 from .library.roots import Root, Roots
-from .names import printable
 from .obtained import Obtained
 from .pins import Pin, choose_pin, parse_pins
-from .plan import Consent, Transfer
+from .plan import Transfer
+from .refusals import check_consent, check_format, explain, nowhere, shown, wrong_folder
 from .report import Description
 from .summary import Summary, summarize
 from .transfer.events import Listener, Outcome, State
@@ -55,9 +55,6 @@ if TYPE_CHECKING:
 _LOG: Final = logging.getLogger(__name__)
 ANYWHERE: Final = "any folder"
 _HERE: Final = frozenset({State.VERIFIED, State.SKIPPED})
-_SIGN_IN: Final = (
-    "Set a token in ComfyUI's settings under comfywatchman, or with `comfywatchman token set {hub}`."
-)
 
 
 class Obtainer:
@@ -83,10 +80,9 @@ class Obtainer:
             WrongFolder: it is here, but of another kind.
             Refused: it is a pickle, and the settings allow none.
         """
-        obtained = self._find(self._question(thing, folder, pinned))
-        if obtained is not None:
-            self._check_format(obtained.file.name)
-        return obtained
+        question = self._question(thing, folder, pinned)
+        obtained = self._find(question)
+        return self._given(obtained, question) if obtained is not None else None
 
     def obtain(
         self,
@@ -107,11 +103,25 @@ class Obtainer:
             InvalidAir, InvalidPin, WrongFolder: as for `find`.
         """
         question = self._question(thing, folder, pinned)
-        obtained = self._find(question) or self._recognise(question, stop)
+        obtained = self._proven(question, stop) or self._recognise(question, stop)
         if obtained is None:
             obtained = self._fetch(question, listener, stop)
-        self._check_format(obtained.file.name)
-        return obtained
+        return self._given(obtained, question)
+
+    def pin_of(self, thing: str, *, folder: str, pinned: str) -> Pin | None:
+        """What pins say of a thing; None where they say nothing.
+
+        Raises:
+            InvalidPin: a pin cannot be read.
+        """
+        try:
+            return self._question(thing, folder, pinned).pin
+        except InvalidAir:
+            return None
+
+    def _given(self, obtained: Obtained, question: _Question) -> Obtained:
+        check_format(obtained.file.name, pickles=self._pickles)
+        return replace(obtained, pinned=question.pin)
 
     # ── what it is ──
 
@@ -128,7 +138,7 @@ class Obtainer:
         if obtained is not None:
             return self.summarize(obtained)
         if question.wanted is None:
-            raise _nowhere(question)
+            raise question.nowhere()
         files = self._watchman.describe(str(question.wanted)).files
         return summarize(Description(subject=thing, files=files[:1]))
 
@@ -170,7 +180,7 @@ class Obtainer:
             try:
                 link = parse_thing(thing)
             except InvalidAir:
-                if not has_model_extension(thing):
+                if not has_model_extension(thing) and "://" not in thing:
                     raise
         pin = choose_pin(parse_pins(pinned), link if link is not None else thing)
         if named is not None and self._is_another(named, pin):
@@ -193,8 +203,22 @@ class Obtainer:
             if (file := place_in(known.file, question.roots)) is not None:
                 return _obtained(replace(known, file=file))
         if found:
-            raise _wrong_folder(question, found[0].file.folder)
+            raise question.wrong_folder(found[0].file.folder)
         return None
+
+    def _proven(self, question: _Question, stop: threading.Event | None) -> Obtained | None:
+        """What is here; one that nobody hashed yet is hashed once, where a pin says what it must be."""
+        obtained, digest = self._find(question), question.digest
+        if obtained is None or digest is None or obtained.digest is not None:
+            return obtained
+        try:
+            known = self._index.hashed(obtained.file, stop=stop)
+        except OSError as fault:
+            raise InputError(f"{obtained.name}: cannot be read: {fault.strerror}") from fault
+        if match_digests((digest,), known.file.digests):
+            return _obtained(known)
+        other = self._find(replace(question, named=None))
+        return other if other is not None and other.digest == digest else None
 
     def _listed(self, file: LocalFile) -> Indexed | None:
         """What the index knows of a file; an index that cannot be used knows nothing."""
@@ -229,8 +253,9 @@ class Obtainer:
         if link is None or (isinstance(link, HuggingFaceLink) and (link.path or "/").endswith("/")):
             return None
         known = self._watchman.find_local(link, folder=question.folder, stop=stop)
-        pinned = question.pin.digest if question.pin else None
-        if known is None or (pinned and match_digests((pinned,), known.file.digests) is False):
+        if known is None or (
+            question.digest and match_digests((question.digest,), known.file.digests) is False
+        ):
             return None
         return _obtained(known)
 
@@ -238,41 +263,34 @@ class Obtainer:
 
     def _fetch(self, question: _Question, listener: Listener, stop: threading.Event | None) -> Obtained:
         transfer = self._plan(question)
-        self._check_format(transfer.source.name)
-        _check_consent(transfer)
+        check_format(transfer.source.name, pickles=self._pickles)
+        check_consent(transfer)
         if stop is not None and stop.is_set():
             raise Interrupted(f"{transfer.path}: stopped before it was fetched")
         (outcome,) = self._watchman.fetch([transfer], listener=listener, stop=stop)
         if outcome.state not in _HERE:
-            raise _explained(outcome.error or Refused(f"{transfer.path}: not fetched"), transfer.source.hub)
+            raise explain(outcome.error or Refused(f"{transfer.path}: not fetched"), transfer.source.hub)
         return self._entered(outcome, question)
 
     def _plan(self, question: _Question) -> Transfer:
         """What would be fetched, made sure to be the pinned release and of the right kind."""
         pin, link = question.pin, question.wanted
         if link is None:
-            raise _nowhere(question)
+            raise question.nowhere()
         try:
             plan = self._watchman.open([link], folder=question.folder)
         except NeedsNetwork as fault:
-            text = f"{_shown(question.thing)} is not here, and offline no hub is asked"
+            text = f"{shown(question.thing)} is not here, and offline no hub is asked"
             raise NotHere(text, hint="Go online once, or fetch it with `comfywatchman fetch`.") from fault
         except WatchmanError as fault:
-            raise _explained(fault, getattr(fault, "hub", "civitai")) from fault
+            raise explain(fault, getattr(fault, "hub", "civitai")) from fault
         transfer = plan.transfers[0]
         told = transfer.source.folder
         if told is not None and canonical_folder(told) != question.folder:
-            raise _wrong_folder(question, told)
+            raise question.wrong_folder(told)
         if pin is None or pin.digest is None:
             return transfer
         return replace(transfer, source=_pinned(transfer.source, pin.digest))
-
-    def _check_format(self, name: str) -> None:
-        if format_of(name) == "pickle" and not self._pickles:
-            raise Refused(
-                f"{_shown(name)} is a pickle, a format that can run code when it is loaded",
-                hint="Use a .safetensors file, or allow them: comfywatchman settings set node_pickles true",
-            )
 
     def _entered(self, outcome: Outcome, question: _Question) -> Obtained:
         """What was brought, as the index has it by now."""
@@ -303,22 +321,22 @@ class _Question:
         """What to ask its hub for: the pinned release, else what the thing says."""
         return self.pin.link if self.pin is not None and self.pin.link is not None else self.link
 
+    @property
+    def digest(self) -> Digest | None:
+        """What the pin says of the content."""
+        return self.pin.digest if self.pin is not None else None
+
+    def nowhere(self) -> WatchmanError:
+        """Why it cannot even be asked for."""
+        return nowhere(self.thing, folder=self.folder, is_pinned=self.pin is not None)
+
+    def wrong_folder(self, folder: str) -> WatchmanError:
+        """It is here or there, but of another kind."""
+        return wrong_folder(self.thing, folder=folder, wanted=self.folder)
+
 
 def _obtained(known: Indexed) -> Obtained:
     return Obtained(file=known.file, origin=known.origin)
-
-
-def _check_consent(transfer: Transfer) -> None:
-    """Refuse what a person would have to be asked about."""
-    source = transfer.source
-    if transfer.consent in (Consent.AUTOMATIC, Consent.PLAN) and source.digest("sha256"):
-        return
-    if transfer.consent in (Consent.AUTOMATIC, Consent.PLAN):
-        reason = "its hub publishes no digest to check it against"
-    else:
-        reason = transfer.reason
-    hint = f"Open {source.page or source.url}, or fetch it by hand in the comfywatchman panel."
-    raise _explained(Refused(f"{_shown(source.name)} is not fetched: {reason}", hint=hint), source.hub)
 
 
 def _pinned(source: RemoteFile, digest: Digest) -> RemoteFile:
@@ -326,41 +344,7 @@ def _pinned(source: RemoteFile, digest: Digest) -> RemoteFile:
     same = match_digests((digest,), source.digests)
     if same is False:
         raise DigestMismatch(
-            f"{_shown(source.name)} is no longer the file this workflow was made with",
+            f"{shown(source.name)} is no longer the file this workflow was made with",
             hint="Empty `pinned` to use what the hub has now.",
         )
     return source if same else replace(source, digests=(*source.digests, digest))
-
-
-def _explained(fault: WatchmanError, hub: str) -> WatchmanError:
-    """The same error for a person in front of ComfyUI: where a token goes."""
-    if (
-        fault.code in ("login-required", "gated", "early-access")
-        or "token set" in f"{fault.message}{fault.hint}"
-    ):
-        fault.hint = f"{fault.hint} {_SIGN_IN.format(hub=hub)}".strip()
-    return fault
-
-
-def _nowhere(question: _Question) -> NotHere | Refused:
-    """Why it cannot even be asked for."""
-    if "://" in question.thing:
-        hint = "Nodes fetch from CivitAI and Hugging Face only; bring it by hand and choose it by its name."
-        return Refused(f"{_shown(question.thing)} is on no hub", hint=hint)
-    if question.pin is None:
-        return NotHere(f"{_shown(question.thing)} is not in {question.folder}")
-    return NotHere(
-        f"the file this workflow was made with as {_shown(question.thing)} is not here, "
-        "and its pin does not say where it is from",
-        hint="Empty `pinned` to use whatever has that name.",
-    )
-
-
-def _wrong_folder(question: _Question, folder: str) -> WrongFolder:
-    return WrongFolder(
-        f"{_shown(question.thing)} belongs to {folder}, and here one of {question.folder} is used"
-    )
-
-
-def _shown(text: str) -> str:
-    return printable(text[:200]) or "nothing"

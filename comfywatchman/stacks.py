@@ -31,6 +31,7 @@ _LIMIT: Final = MIB
 _MOST: Final = 500
 _STATES: Final = {"on": True, "off": False}
 _PLAIN: Final = re.compile(r"[^\s|#\"](?:[^|\r\n\t\v\f\x1c-\x1e\x85\u2028\u2029]*[^\s|])?")
+_NUMBER: Final = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 _WORDS: Final = re.compile(r"words\s*:", re.IGNORECASE)
 
 
@@ -145,10 +146,7 @@ def _cut(text: str) -> tuple[str, str | None]:
 
 
 def _parse_strength(text: str, where: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
+    value = float(text) if _NUMBER.fullmatch(text) else math.nan
     if not -STRONGEST <= value <= STRONGEST:
         raise InvalidStack(f"{where}: expected a strength like 0.8, got {_quote(text)}")
     return value

@@ -23,7 +23,9 @@ if TYPE_CHECKING:  # what is imported when it is needed costs ComfyUI's start no
     from ..comfywatchman.transfer.events import Progress
 
 _BEAT: Final = 0.1  # seconds between two looks at the interrupt
-_PATIENCE: Final = 15.0  # seconds that a stopped thread is waited for
+_PATIENCE: Final = (
+    2.0  # seconds that a stopped thread is waited for; one that asks a hub ends later by itself
+)
 _MIB: Final = 1 << 20
 
 
@@ -53,9 +55,9 @@ def obtain(thing: str, *, folder: str, pinned: str, node_id: str | None) -> tupl
     with in_words():
         obtainer = open_obtainer()
         obtained = obtainer.find(thing, folder=folder, pinned=pinned)
-        if obtained is None:
+        if obtained is None or (pinned and obtained.digest is None):
             obtained = _Errand(obtainer, thing, folder=folder, pinned=pinned).wait(node_id)
-            identities().settle(obtainer, thing, folder, pinned)
+        identities().settle(obtainer, thing, folder, pinned)
         return obtained, obtainer.summarize(obtained)
 
 
@@ -157,23 +159,28 @@ class _Display:
 
 
 class _Identities:
-    """What things are, for ComfyUI's cache: fetching a file is no change of it."""
+    """What things are, for ComfyUI's cache: being fetched is no change of a thing."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._missing: set[str] = set()  # what was not here when the run began
         self._fetched: dict[str, str] = {}
 
     def of(self, obtainer: Obtainer, thing: str, folder: str | None, pinned: str) -> str:
-        """The identity, which is empty for what is not here and stays so when it was just fetched."""
-        now = self.tell(obtainer, thing, folder, pinned)
+        """The identity as a run begins: empty for what is not here, and for what was not until a run."""
+        key, now = _key(thing, folder, pinned), self.tell(obtainer, thing, folder, pinned)
         with self._lock:
-            return "" if self._fetched.get(_key(thing, folder, pinned)) == now else now
+            told = "" if self._fetched.get(key) == now else now
+            (self._missing.discard if told else self._missing.add)(key)
+        return told
 
     def settle(self, obtainer: Obtainer, thing: str, folder: str, pinned: str) -> None:
-        """Take a thing that was just fetched for what it was before."""
-        now = self.tell(obtainer, thing, folder, pinned)
-        with self._lock:
-            self._fetched[_key(thing, folder, pinned)] = now
+        """Take what came during this run, whoever brought it, for what it was before."""
+        key = _key(thing, folder, pinned)
+        if key in self._missing:
+            now = self.tell(obtainer, thing, folder, pinned)
+            with self._lock:
+                self._fetched[key] = now
 
     @staticmethod
     def tell(obtainer: Obtainer, thing: str, folder: str | None, pinned: str) -> str:

@@ -103,10 +103,20 @@ def check_name(name: object) -> bool | str:
     return "expected the name of a file"
 
 
+def is_nothing(text: object) -> bool:
+    """Whether a text names nothing, in our words or others'; ComfyUI makes `None` of a null in a prompt."""
+    return text is None or str(text).strip() in ("", NONE, "None")
+
+
 def thing_of(name: str | None, source_text: str | None) -> str:
     """What is meant: the source where there is one, else the name."""
-    named = "" if name in (None, NONE) else str(name)
-    return (source_text or "").strip() or named
+    meant = name if is_nothing(source_text) else source_text
+    return "" if is_nothing(meant) else str(meant).strip()
+
+
+def pins_of(pinned_text: str | None) -> str:
+    """What `pinned` says."""
+    return "" if is_nothing(pinned_text) else str(pinned_text)
 
 
 def place(prompt_text: str | None, words: Iterable[str], where: str) -> str:

@@ -9,7 +9,7 @@ from comfy_api.v0_0_2 import io
 from . import inputs
 from .desk import identify, in_words, obtain
 from .told import tell
-from .weights import apply_lora, load_checkpoint
+from .weights import apply_lora, load_checkpoint, lora_weights
 
 
 class CheckpointLoader(io.ComfyNode):
@@ -46,18 +46,27 @@ class CheckpointLoader(io.ComfyNode):
     @classmethod
     def fingerprint_inputs(cls, ckpt_name: str | None = None, source: str = "", pinned: str = "") -> str:
         """Changes when the file does."""
-        return identify(inputs.thing_of(ckpt_name, source), folder="checkpoints", pinned=pinned or "")
+        return identify(
+            inputs.thing_of(ckpt_name, source), folder="checkpoints", pinned=inputs.pins_of(pinned)
+        )
 
     @classmethod
     def execute(cls, ckpt_name: str | None = None, source: str = "", pinned: str = "") -> io.NodeOutput:
         """Fetch it if it must be, and load it."""
         thing = inputs.thing_of(ckpt_name, source)
-        obtained, summary = obtain(thing, folder="checkpoints", pinned=pinned, node_id=cls.hidden.unique_id)
+        obtained, summary = obtain(
+            thing, folder="checkpoints", pinned=inputs.pins_of(pinned), node_id=cls.hidden.unique_id
+        )
         return io.NodeOutput(*load_checkpoint(obtained), str(summary), ui=tell([(obtained, summary)]))
 
 
 class LoRALoader(io.ComfyNode):
     """A LoRA by its name here, or by what it is on a hub, with its trigger words in the prompt."""
+
+    def __init__(self) -> None:
+        """Keeps the LoRAs that were read as long as ComfyUI keeps this object."""
+        super().__init__()
+        self.weights = lora_weights()
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -102,7 +111,7 @@ class LoRALoader(io.ComfyNode):
         cls, lora_name: str | None = None, source: str = "", pinned: str = "", **_: Any
     ) -> str:
         """Changes when the file or its trigger words do."""
-        return identify(inputs.thing_of(lora_name, source), folder="loras", pinned=pinned or "")
+        return identify(inputs.thing_of(lora_name, source), folder="loras", pinned=inputs.pins_of(pinned))
 
     @classmethod
     def execute(  # noqa: PLR0913 - as many as the node has inputs
@@ -121,7 +130,9 @@ class LoRALoader(io.ComfyNode):
     ) -> io.NodeOutput:
         """Fetch it if it must be, apply it, and join its words to the prompt."""
         thing = inputs.thing_of(lora_name, source)
-        obtained, summary = obtain(thing, folder="loras", pinned=pinned, node_id=cls.hidden.unique_id)
+        obtained, summary = obtain(
+            thing, folder="loras", pinned=inputs.pins_of(pinned), node_id=cls.hidden.unique_id
+        )
         with in_words():
             applied = apply_lora(
                 model,

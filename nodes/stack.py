@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
 from comfy_api.v0_0_2 import io
@@ -12,12 +13,13 @@ from ..comfywatchman.errors import InvalidStack
 from ..comfywatchman.stacks import StackRow, parse_stack
 from ..comfywatchman.triggers import merge_words
 from . import inputs
-from .desk import identify, in_words, obtain
+from .desk import identify, in_words, obtain, open_obtainer
 from .told import tell
-from .weights import apply_lora
+from .weights import apply_lora, lora_weights
 
 if TYPE_CHECKING:
     from ..comfywatchman.obtained import Obtained
+    from ..comfywatchman.pins import Pin
     from ..comfywatchman.summary import Summary
 
 _HELP: Final = "on | name, link or id | strength | strength for CLIP | words: a, b"
@@ -38,6 +40,11 @@ class _Layer:
 
 class LoRAStack(io.ComfyNode):
     """LoRAs in a text, a line each, applied in order or handed on as a stack."""
+
+    def __init__(self) -> None:
+        """Keeps the LoRAs that were read as long as ComfyUI keeps this object."""
+        super().__init__()
+        self.weights = lora_weights()
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -93,7 +100,7 @@ class LoRAStack(io.ComfyNode):
     def fingerprint_inputs(cls, loras: str | None = None, pinned: str = "", **_: Any) -> str:
         """Changes when a file or its trigger words do."""
         rows = (row for row in parse_stack(loras or "") if row.on)
-        return "\n\n".join(identify(row.name, folder="loras", pinned=pinned or "") for row in rows)
+        return "\n\n".join(identify(row.name, folder="loras", pinned=inputs.pins_of(pinned)) for row in rows)
 
     @classmethod
     def execute(
@@ -107,15 +114,18 @@ class LoRAStack(io.ComfyNode):
         pinned: str = "",
     ) -> io.NodeOutput:
         """Fetch what must be, apply all in order, and gather their words."""
+        pins = inputs.pins_of(pinned)
         with in_words():
-            rows = [*read_lora_stack(lora_stack), *(row for row in parse_stack(loras or "") if row.on)]
-        layers = [_open(row, pinned, cls.hidden.unique_id) for row in rows]
+            own = parse_stack(loras or "")
+            rows = [*read_lora_stack(lora_stack), *(row for row in own if row.on)]
+            kept = list(_pins_of(own, pins))
+        layers = [_open(row, pins, cls.hidden.unique_id) for row in rows]
         with in_words():
             model, clip, warnings = _apply_all(model, clip, layers, strict=mismatch != "warn")
         words = ", ".join(merge_words(*(layer.words for layer in layers)))
         info = "\n\n".join([*warnings, *(str(layer.summary) for layer in layers)])
         stack = [_entry(layer) for layer in layers]
-        told = tell((layer.obtained, layer.summary) for layer in layers)
+        told = tell(((layer.obtained, layer.summary) for layer in layers), kept=kept)
         return io.NodeOutput(model, clip, stack, words, info, ui=told)
 
 
@@ -127,7 +137,11 @@ def read_lora_stack(stack: Any) -> Iterator[StackRow]:
     """
     for entry in stack or ():
         match entry:
-            case (str() as name, int() | float() as strength_model, int() | float() as strength_clip, *_):
+            case (name, *_) if inputs.is_nothing(name):  # a row of a fixed number that was left empty
+                continue
+            case (str() as name, int() | float() as strength_model, int() | float() as strength_clip, *_) if (
+                isfinite(strength_model) and isfinite(strength_clip)
+            ):
                 yield StackRow(
                     name=name, strength_model=float(strength_model), strength_clip=float(strength_clip)
                 )
@@ -136,6 +150,14 @@ def read_lora_stack(stack: Any) -> Iterator[StackRow]:
                     "lora_stack: expected (name, strength, strength for CLIP) for each LoRA",
                     hint="Connect a node that gives a LORA_STACK.",
                 )
+
+
+def _pins_of(rows: Iterable[StackRow], pinned: str) -> Iterator[Pin]:
+    """The pins of the rows that are off."""
+    obtainer = open_obtainer()
+    for row in rows:
+        if not row.on and (pin := obtainer.pin_of(row.name, folder="loras", pinned=pinned)) is not None:
+            yield pin
 
 
 def _open(row: StackRow, pinned: str, node_id: str | None) -> _Layer:

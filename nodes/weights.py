@@ -1,10 +1,12 @@
 """Loading through ComfyUI's own functions, as its own loaders do.
 
     load_checkpoint ─▶ comfy.sd.load_checkpoint_guess_config   CheckpointLoaderSimple
-    Applier.apply   ─▶ comfy.sd.load_lora_for_models           LoraLoader
+    apply_lora      ─▶ comfy.sd.load_lora_for_models           LoraLoader
 
-What comes out are ComfyUI's objects, and no copy of them is kept. A LoRA's weights as they were read are kept
-a while, as its own loader keeps them, so that a change of strength reads nothing again.
+What comes out are ComfyUI's objects, and it alone keeps them: what it still has of a checkpoint, for another
+node or for other inputs of the same one, is handed out again. LoRAs as they were read are kept as its own
+loader keeps them, so that a change of strength reads nothing again: by the nodes' objects, which ComfyUI
+drops to free memory.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakValueDictionary
 
 from ..comfywatchman import host
 from ..comfywatchman.errors import BaseModelMismatch
@@ -35,10 +38,26 @@ _Key = tuple[str, int, int]
 
 def load_checkpoint(obtained: Obtained) -> tuple[Any, Any, Any]:
     """Model, CLIP and VAE of a checkpoint; CLIP is None for a file that has none."""
+    places = [(_key_of(obtained), part) for part in ("model", "clip", "vae")]
+    model, clip, vae = (_living().get(place) for place in places)
+    if model is None or clip is None or vae is None:
+        model, clip, vae = parts = _load_checkpoint(str(obtained.path))
+        _living().update((place, part) for place, part in zip(places, parts, strict=True) if part is not None)
+    return model, clip, vae
+
+
+@cache
+def _living() -> WeakValueDictionary[tuple[_Key, str], Any]:
+    """What ComfyUI has of checkpoints that were loaded here; nothing lives longer for it."""
+    return WeakValueDictionary()
+
+
+def _load_checkpoint(path: str) -> tuple[Any, Any, Any]:
     import comfy.sd
 
+    _LOG.info("loading checkpoint %s", path)
     loaded = comfy.sd.load_checkpoint_guess_config(
-        str(obtained.path),
+        path,
         output_vae=True,
         output_clip=True,
         embedding_directory=host.list_directories("embeddings"),
@@ -66,7 +85,7 @@ class LoRAWeights:
 
     def read(self, obtained: Obtained) -> tuple[Any, Any]:
         """The weights and the metadata of a file."""
-        key = (str(obtained.path), obtained.file.mtime_ns, obtained.file.size)
+        key = _key_of(obtained)
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
@@ -83,10 +102,18 @@ class LoRAWeights:
         return len(self._kept) > self._most_files or held > self._most_bytes
 
 
-@cache
 def lora_weights() -> LoRAWeights:
-    """Those of this ComfyUI, as long as it runs."""
-    return LoRAWeights()
+    """Those of this ComfyUI. Who asks keeps them: objects of nodes, which ComfyUI drops with its caches."""
+    return _weights().setdefault("loras", LoRAWeights())
+
+
+@cache
+def _weights() -> WeakValueDictionary[str, LoRAWeights]:
+    return WeakValueDictionary()
+
+
+def _key_of(obtained: Obtained) -> _Key:
+    return str(obtained.path), obtained.file.mtime_ns, obtained.file.size
 
 
 def _read(path: str) -> tuple[Any, Any]:

@@ -9,11 +9,14 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
+from unicodedata import normalize
 
 import pytest
 from fakehub import faults
 from fakehub.server import FakeHub
 
+from comfywatchman.air import CivitaiLink
 from comfywatchman.catalog import LocalFile
 from comfywatchman.demo import models
 from comfywatchman.demo.shelf import Blob, PaidAccess, ServedFile, ServedModel, ServedVersion
@@ -40,7 +43,7 @@ from comfywatchman.library.origin import Origin
 from comfywatchman.library.roots import Root, find_roots
 from comfywatchman.obtained import Obtained
 from comfywatchman.tokens import TokenStore
-from comfywatchman.transfer.events import Progress
+from comfywatchman.transfer.events import Progress, State
 
 INK = models.lora("ink", trigger="ink wash")
 FOG = models.lora("fog")
@@ -138,7 +141,26 @@ def test_local_name_stays_below_its_root(room: Room) -> None:
         room.obtain("../secret.safetensors")
 
 
-@pytest.mark.parametrize("thing", ["no model at all", "ftp://civitai.com/models/1", "0"])
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_local_name_in_another_form(room: Room, form: Literal["NFC", "NFD"]) -> None:
+    """A name with accents, saved on a system that composes them or one that does not, is the same file."""
+    path = room.put(f"loras/{normalize(form, 'café')}.safetensors", INK)
+    for asked in ("NFC", "NFD"):
+        assert room.obtain(normalize(asked, "café.safetensors")).path == path
+
+
+def test_only_model_files_have_names(room: Room) -> None:
+    """A file that ComfyUI does not list is none, whatever it is called, and hides no model of that id."""
+    model = room.hub.add_model("Ink", {"ink.safetensors": INK})
+    for name in (str(model.id), version_of(model), "notes.txt", "ink"):
+        room.put(f"loras/{name}", b"\x80\x02}q\x00.")
+    assert room.obtain(str(model.id)).name == "ink.safetensors"
+    for name in ("notes.txt", "ink"):
+        with pytest.raises(InvalidAir):
+            room.obtain(name)
+
+
+@pytest.mark.parametrize("thing", ["no model at all", "0"])
 def test_thing_that_means_nothing(room: Room, thing: str) -> None:
     """What is neither a file's name nor a link is told."""
     with pytest.raises(InvalidAir):
@@ -146,13 +168,26 @@ def test_thing_that_means_nothing(room: Room, thing: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "thing", ["https://example.org/ink.safetensors", "http://127.0.0.1:1/ink.safetensors"]
+    "thing",
+    ["https://example.org/ink.safetensors", "http://127.0.0.1:1/ink", "ftp://civitai.com/models/1", "a://"],
 )
 def test_free_addresses_are_never_fetched(room: Room, thing: str) -> None:
     """An address on no hub is refused whatever lies there."""
     with pytest.raises(Refused, match="on no hub"):
         room.obtain(thing)
     assert room.hub.requests == []
+
+
+def test_free_address_off(room: Room) -> None:
+    """A file that an address gives to who fetches it outright is refused by that address all the same."""
+    model = room.hub.add_model("Ink", {"ink.safetensors": INK})
+    with room.house() as house:
+        watchman = house.watchman()
+        (transfer,) = watchman.open([CivitaiLink(model_id=model.id)]).transfers
+        with pytest.raises(Refused, match="on no hub"):
+            house.obtainer().obtain(transfer.source.url, folder="loras")
+        (outcome,) = watchman.fetch([transfer], listener=lambda _: None)
+    assert outcome.state is State.VERIFIED
 
 
 def test_missing_name(room: Room) -> None:
@@ -360,6 +395,16 @@ def test_pickles(room: Room, allowed: bool) -> None:
             assert "node_pickles" in fault.value.hint
 
 
+@pytest.mark.parametrize("name", ["ink.gguf", "ink.npz", "ink.bin", "INK.PTH"])
+def test_what_would_be_loaded_as_a_pickle(room: Room, name: str) -> None:
+    """Whatever is not called safetensors goes to torch's reader in ComfyUI, so that it counts as a pickle."""
+    room.put(f"loras/{name}", b"\x80\x02}q\x00.")
+    with pytest.raises(Refused, match="pickle"):
+        room.obtain(name)
+    with pytest.raises(Refused, match="pickle"):
+        room.find(name)
+
+
 def test_damaged_download(room: Room) -> None:
     """Other bytes than the hub's record names never become the file."""
     model = room.hub.add_model("Ink", {"ink.safetensors": INK})
@@ -408,6 +453,10 @@ def test_pinned_name_is_fetched(room: Room) -> None:
     pin = f"civitai:5@100+10 sha256:{Blob.of(INK).sha256} ink.safetensors"
     obtained = room.obtain("style/ink.safetensors", pinned=pin)
     assert (obtained.path.read_bytes(), obtained.name) == (INK, "ink.safetensors")
+    assert str(obtained.pin) == pin
+    with room.house() as house:
+        pins = [house.obtainer().pin_of(thing, folder="loras", pinned=pin) for thing in ("5", "6", "what")]
+    assert pins == [obtained.pin, None, None]
 
 
 def test_pinned_file_under_another_name(room: Room) -> None:
@@ -420,6 +469,29 @@ def test_pinned_file_under_another_name(room: Room) -> None:
     gone = f"sha256:{'0' * 64} ink.safetensors"
     with pytest.raises(NotHere, match="its pin does not say"):
         room.obtain("ink.safetensors", pinned=gone)
+
+
+def test_pinned_name_is_proven(room: Room) -> None:
+    """A file of the pinned name is hashed once if nobody did; if it is another, the pinned one comes."""
+    two_versions(room)
+    pin = f"civitai:5@100+10 sha256:{Blob.of(INK).sha256} ink.safetensors"
+    room.put("loras/mine/ink.safetensors", FOG)
+    assert room.find("mine/ink.safetensors", pinned=pin) is not None, "a look asks nobody and hashes nothing"
+    obtained = room.obtain("mine/ink.safetensors", pinned=pin)
+    assert (obtained.path.read_bytes(), obtained.name) == (INK, "ink.safetensors")
+    assert room.find("mine/ink.safetensors", pinned=pin) == obtained
+
+    same = room.put("loras/same.safetensors", INK)
+    pin = f"sha256:{Blob.of(INK).sha256} same.safetensors"
+    obtained = room.obtain("same.safetensors", pinned=pin, offline=True)
+    assert (obtained.path, str(obtained.digest)) == (same, f"sha256:{Blob.of(INK).sha256}")
+
+
+def test_pinned_name_without_an_origin(room: Room) -> None:
+    """Where the pin says only what it contains, another file of that name is not used in its place."""
+    room.put("loras/ink.safetensors", FOG)
+    with pytest.raises(NotHere, match="its pin does not say"):
+        room.obtain("ink.safetensors", pinned=f"sha256:{Blob.of(INK).sha256} ink.safetensors")
 
 
 def test_pin_that_the_hub_contradicts(room: Room) -> None:

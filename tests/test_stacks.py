@@ -107,6 +107,8 @@ def test_nothing(text: str) -> None:
         ("ink\nink | strong", "line 2: expected a strength like 0.8, got 'strong'"),
         ("ink | 0,8", "line 1: expected a strength"),
         ("ink | nan", "line 1: expected a strength"),
+        ("ink | 1_0", "line 1: expected a strength"),
+        ("ink | ٣", "line 1: expected a strength"),
         ("ink | 101", "line 1: expected a strength"),
         ("ink | ", "line 1: expected a strength"),
         ("# a\n\non | | 1", "line 3: names no LoRA"),

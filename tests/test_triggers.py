@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any, Literal
 
 import pytest
@@ -147,6 +148,18 @@ def test_no_word_twice(words: list[str], position: Position, data: st.DataObject
     joined = join_words(prompt, words, position=position)
     added = joined.removesuffix(prompt) if position == "before" else joined.removeprefix(prompt)
     assert not set(split_words([added])) & set(said)
+
+
+@pytest.mark.parametrize(
+    ("part", "word"),
+    [("a", "a" * 1000), ("a", "a"), ("_a", "a"), (r"\(", "(a)"), ("xink wash", "ink wash"), ("e\u0301", "e")],
+)
+def test_long_prompts(part: str, word: str) -> None:
+    """A prompt of a megabyte costs a blink, whatever it repeats: 0.1 s at most, here with room to spare."""
+    prompt = part * ((1 << 20) // len(part))
+    began = time.perf_counter()
+    assert join_words(prompt, [word], position="after") == f"{prompt}, {word}"
+    assert time.perf_counter() - began < 0.5
 
 
 @given(ENTRIES, st.data())

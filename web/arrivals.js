@@ -27,6 +27,8 @@ export class Arrivals {
   #ended = new Set();
   /** @type {Transfer[]} here, and not yet taken in */
   #arrived = [];
+  /** What the user has not been told of yet, as others are still on their way. */
+  #untold = { here: 0, failed: 0 };
   #isSettling = false;
 
   /**
@@ -71,8 +73,18 @@ export class Arrivals {
     await this.#front.refreshLists();
     if (this.#front.relink(arrived.flatMap(relinksOf))) await this.#front.refreshMarks();
     await this.#look();
-    if (arrived.length && !this.#transfers.some(isUnderway)) {
-      this.#front.notify({ severity: "success", summary: t("host.arrived", { count: arrived.length }) });
+    this.#untold.here += arrived.length;
+    if (!this.#transfers.some(isUnderway)) this.#tell();
+  }
+
+  /** Say once, when nothing is on its way any more, what came of it all. */
+  #tell() {
+    const { here, failed } = this.#untold;
+    this.#untold = { here: 0, failed: 0 };
+    if (here) this.#front.notify({ severity: "success", summary: t("host.arrived", { count: here }) });
+    if (failed) {
+      const detail = t("host.failed.detail");
+      this.#front.notifyWithWay({ severity: "warn", summary: t("host.failed", { count: failed }), detail });
     }
   }
 
@@ -87,6 +99,7 @@ export class Arrivals {
     if (awaited.join() !== this.#memory.awaited.join()) this.#memory.keep({ awaited });
     this.#listenFor(coming.filter((one) => one.state !== "paused"));
     this.#arrived.push(...news.filter(hasArrived));
+    this.#untold.failed += news.filter((one) => one.state === "failed").length;
     if (news.length) this.libraryChanged();
   }
 

@@ -33,6 +33,13 @@ app.registerExtension({
   keybindings: KEYS,
   settings: makeSettings(parts),
 
+  /** Events may come before the page is set up, and what nobody listens for yet is warned of in the console. */
+  init() {
+    for (const type of OURS) {
+      host.addEventListener(type, (/** @type {CustomEvent} */ event) => void flow.hear(type, event.detail));
+    }
+  },
+
   /** Nothing is awaited here: all packs wait for one another. */
   setup() {
     front.addTab({ title: t("panel.title"), tooltip: t("host.tab"), render: renderPanel });
@@ -79,9 +86,6 @@ function renderPanel(place) {
 }
 
 function listen() {
-  for (const type of OURS) {
-    host.addEventListener(type, (/** @type {CustomEvent} */ event) => void flow.hear(type, event.detail));
-  }
   const events = {
     graphChanged: () => flow.changed(),
     promptQueueing: () => flow.runs.pressed(),

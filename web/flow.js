@@ -109,7 +109,7 @@ export class Flow {
     const inspection = await this.#wiring.look(key, { workflow: document, ...(name ? { name } : {}) });
     if (!inspection) return void this.#marks.delete(key); // so that the next change looks again
     this.#showBadge();
-    if (isLoad && inspection.missing) this.#tellMissing(inspection.missing);
+    if (isLoad && inspection.missing) this.#tellMissing(needsOf(this.#store.state.views[key]).length);
     await this.#planFor(key, isAnew);
     await this.runs.runIfReady(key);
   }
@@ -202,7 +202,7 @@ export class Flow {
   }
 
   #showBadge() {
-    this.#front.badge(currentView(this.#store.state)?.inspection?.missing ?? 0);
+    this.#front.badge(needsOf(currentView(this.#store.state)).length);
   }
 
   /** @param {number} count */

@@ -87,12 +87,19 @@ export class FrontEnd {
   async refreshLists() {
     if (this.#app.refreshMissingModels) await this.#app.refreshMissingModels({ silent: true });
     else await this.#app.refreshComboInNodes?.();
-    this.#app.canvas?.setDirty?.(true, true); // the red rings are gone, and nothing else draws again
+    await this.#redraw();
   }
 
   /** Judge the red marks again without reading the lists. */
   async refreshMarks() {
     await this.#app.refreshMissingModels?.({ silent: true, reloadDefs: false });
+    await this.#redraw();
+  }
+
+  /** Nothing else draws the nodes without their red rings, and those go with the next turn of Vue's. */
+  async #redraw() {
+    await new Promise((resolve) => setTimeout(resolve));
+    this.#app.canvas?.setDirty?.(true, true);
   }
 
   /** @param {Notice} notice */

@@ -39,6 +39,6 @@ export function selected(items) {
 /** What a file that is here means for the widgets that named it. @param {Transfer} transfer @returns {Relink[]} */
 export function relinksOf({ relink: to, references }) {
   return references.flatMap(({ node_id, input, name }) =>
-    to !== null && to !== name ? [{ node_id, input, from: name, to }] : [],
+    to === null ? [] : [{ node_id, input, from: name, to }], // the name may be ours for one with backslashes
   );
 }

@@ -67,7 +67,9 @@ export class Tokens {
       note(message ? { state: "good", message } : { state: "none", message: "" });
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      note({ state: "bad", message: `${error.message} ${error.hint ?? ""}`.trim() });
+      const isRefused = error.code === "login-required"; // its hint is for the command line
+      const said = isRefused ? t("tokens.refused", { hub: this.#title(hub) }) : `${error.message}. ${error.hint ?? ""}`;
+      note({ state: "bad", message: said.trim() });
     }
   }
 

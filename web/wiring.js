@@ -51,8 +51,9 @@ export class Wiring {
     try {
       this.#store.dispatch({ type: "status", status: await this.#api.status() });
     } catch (error) {
-      this.#store.dispatch({ type: "link", link: "lost" });
       if (!(error instanceof ApiError)) throw error;
+      if (error.status === 0) this.#store.dispatch({ type: "link", link: "lost" });
+      else this.#store.dispatch({ type: "fault", fault: error.fault }); // it answers, and says what is wrong
     }
   }
 
@@ -164,7 +165,13 @@ export class Wiring {
   async #hearPlan(id) {
     const view = Object.values(this.#store.state.views).find(({ plan }) => plan?.id === id);
     if (!view || view.spent) return;
-    await this.#quietly(async () => void this.#keepPlan(view.key, await this.#api.plan(id)));
+    try {
+      this.#keepPlan(view.key, await this.#api.plan(id));
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      if (error.status === 0) this.#store.dispatch({ type: "link", link: "lost" });
+      else if (error.status === 404) await this.find(view.key); // a server begun anew knows no plan of before
+    }
   }
 
   /**

@@ -85,10 +85,10 @@ const WORDS = {
 
   "consent.title": "Fetch what is certain by itself from now on?",
   "consent.explain":
-    "Certain means: from CivitAI or Hugging Face, in a format that holds only weights, and every byte checked against the digest that the hub publishes. Anything else is still asked. You can change this in the settings.",
+    "Certain means: from CivitAI or Hugging Face, in a format that holds only weights, and every byte checked against the digest that the hub publishes. Anything else is still asked. The first two answers fetch what you chose now. You can change this in the settings.",
   "consent.yes": "Yes, fetch by itself",
   "consent.no": "Ask me each time",
-  "consent.later": "Not now",
+  "consent.later": "Cancel",
   "consent.host": "This file comes from a host that is no known hub.",
   "consent.pickle": "This format can run code when it is loaded. Only take it from someone you trust.",
   "consent.agree": "Fetch it from",
@@ -171,6 +171,7 @@ const WORDS = {
   "tokens.saving": "Saving…",
   "tokens.works": "It works: signed in as {account}.",
   "tokens.works.plain": "It works.",
+  "tokens.refused": "{hub} does not accept this token. Paste another one and replace it.",
   "tokens.environment": "It comes from the environment of the server and is changed there.",
   "tokens.get": "Get one at {hub}",
 
@@ -214,6 +215,8 @@ const WORDS = {
   "host.missing.detail": "The Models tab in the sidebar shows them and can fetch them.",
   "host.show": "Show",
   "host.arrived": { one: "{count} model is here and verified", other: "{count} models are here and verified" },
+  "host.failed": { one: "{count} model could not be fetched", other: "{count} models could not be fetched" },
+  "host.failed.detail": "The Transfers list in the Models tab says why, and can try again.",
   "host.stuck": "Some models need a decision",
   "host.stuck.detail": "The Models tab in the sidebar says what each of them waits for.",
   "host.pinned": { one: "{count} node names its source now", other: "{count} nodes name their source now" },

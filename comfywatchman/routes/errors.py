@@ -36,7 +36,10 @@ class NotAllowed(WatchmanError):
     """A request that does not come from our own page, or not from this machine."""
 
     code = "not-allowed"
-    default_hint = "Open ComfyUI as http://127.0.0.1 on its own machine, or see docs/explanation/trust.md."
+    default_hint = (
+        "Open ComfyUI as http://127.0.0.1 on its own machine; or allow this there with "
+        "`comfywatchman settings set`, as docs/explanation/trust.md says."
+    )
 
 
 class InvalidRequest(InputError):

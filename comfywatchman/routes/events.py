@@ -10,6 +10,7 @@ Each event goes to every page, so it holds no absolute path and no address.
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -229,7 +230,14 @@ class Feed:
         if entry is not None and entry.state.value == "failed" and entry.outcome.error is not None:
             error = entry.outcome.error.to_dict()
             document["error"] = {key: self._veil(text) for key, text in error.items()}
-        return document
+        return document if entry is None else {**document, **arrival_document(entry)}
+
+
+def arrival_document(entry: Entry) -> dict[str, Json]:
+    """What is known once a file is here: what it was checked against, what widgets must say to load it."""
+    if entry.end is None or entry.state.value not in ("verified", "skipped"):
+        return {"verification": None, "relink": None}
+    return {"verification": entry.end.verification.value, "relink": entry.end.path.replace("/", os.sep)}
 
 
 def _count(pulses: Iterable[Pulse]) -> dict[str, Json]:

@@ -75,13 +75,17 @@ def _check_host(caller: Caller, doors: AskDoors) -> str | None:
         return None
     if allowed.allow_lan and port == own_port and parts[1].strip("[]") == address:
         return None
-    return f"{parts[0]} is none of our names; the setting `served_as` adds some"
+    return f"this page was opened as {parts[0]}, which the setting `served_as` does not name"
 
 
 def _check_peer(caller: Caller, doors: AskDoors) -> str | None:
     if caller.peer is not None and _is_loopback(caller.peer):
         return None
-    return None if doors().allow_lan else "the caller is another machine; the setting `allow_lan` lets it in"
+    return (
+        None
+        if doors().allow_lan
+        else "your browser is on another machine, and the setting `allow_lan` is off"
+    )
 
 
 def _check_origin(caller: Caller, doors: AskDoors) -> str | None:

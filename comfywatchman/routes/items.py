@@ -15,7 +15,7 @@ from ..air import HubLink, hub_of, parse_link
 from ..catalog import Access, RemoteFile, base_name
 from ..errors import EarlyAccess, Gated, HubError, LoginRequired, WatchmanError
 from ..inquiry import question_of
-from ..plan import Consent, Plan, Transfer
+from ..plan import Consent, Plan, Transfer, say_missing
 from ..report import Answer
 from ..resolution import Ambiguous, Candidate, Evidence, Found, Missing, Present, Resolution, prefer
 from ..workflow.references import Reference
@@ -180,7 +180,7 @@ def _make_item(
         case Missing() if (link := parse_link(first.url or "")) and first in refusals:
             return lock_item(item, link, refusals[first])
         case Missing(searched=searched):
-            return replace(item, why=f"not found in {', '.join(searched)}" if searched else "not searched")
+            return replace(item, why=say_missing(searched))
         case Found(file=file, evidence=evidence):
             return replace(
                 item, options=(_option(Candidate(file, evidence), references, make_plan),), chosen=0

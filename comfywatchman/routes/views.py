@@ -18,7 +18,7 @@ from ..plan import Consent
 from ..report import Report
 from ..resolution import Ambiguous, Found, Missing, Present, Resolution
 from ..workflow.references import Reference
-from .events import Pulse
+from .events import Pulse, arrival_document
 from .items import Item, Keyed, Option, Withheld, key_references
 from .places import Places
 from .plans import Review
@@ -264,12 +264,11 @@ def transfer_document(
         "speed": round(pulse.speed, 1) if pulse and is_live else 0.0,
         "eta": pulse.eta if pulse and is_live else None,
         "note": veil(pulse.note) if pulse and is_live else "",
-        "verification": end.verification.value if end is not None and is_here else None,
         "digests": [str(digest) for digest in (end.digests if end and is_here else transfer.source.digests)],
         "error": {key: veil(text) for key, text in error.to_dict().items()} if error else None,
         "added": entry.added,
         "changed": entry.changed,
-        "relink": end.path.replace("/", os.sep) if end is not None and is_here else None,
+        **arrival_document(entry),
         "references": [
             {"node_id": r.node_id, "input": r.input_name, "name": r.name, "folder": r.folder}
             for r in transfer.references

@@ -124,6 +124,15 @@ def test_examples_fit_the_nodes(comfyui: ComfyUI, path: Path) -> None:
         assert nodes[to_id]["inputs"][place]["type"] == kind
 
 
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_examples_are_offered(comfyui: ComfyUI, path: Path) -> None:
+    """ComfyUI's template browser gets each with its picture, a small one."""
+    assert path.stem in comfyui.get("/workflow_templates")["comfywatchman"]
+    served = comfyui.request("GET", f"/api/workflow_templates/comfywatchman/{path.stem}.jpg")
+    assert (served.status_code, served.content[:3]) == (200, b"\xff\xd8\xff")
+    assert len(served.content) <= 60_000
+
+
 # ── the same as ComfyUI's own ──
 
 
@@ -171,6 +180,20 @@ def test_stack_is_handed_on(comfyui: ComfyUI) -> None:
     )
     told = comfyui.probe(ours("tiny_sd15.ckpt") | given | {"2": taken}, model=["2", 0], clip=["2", 1])
     assert told == want
+
+
+def test_stack_of_another_pack(comfyui: ComfyUI) -> None:
+    """Rows may be lists, and a row that names nothing is one of a fixed number left empty."""
+    name = "tiny_lora_sd15.safetensors"
+    rows = json.dumps([["None", 1.0, 1.0], [name, 0.5, 0.25], ["", 1, 1]])
+    nodes = {"9": node("CwTestStack", rows=rows)}
+    taken = node("ComfyWatchmanLoRAStack", lora_stack=["9", 0], model=["1", 0], clip=["1", 1])
+    want = comfyui.probe(
+        load("tiny_sd15.ckpt") | patch(name, model=0.5, clip=0.25), model=["2", 0], clip=["2", 1]
+    )
+    assert comfyui.probe(ours("tiny_sd15.ckpt") | nodes | {"2": taken}, model=["2", 0], clip=["2", 1]) == want
+    faulty = {"9": node("CwTestStack", rows='[["a.safetensors", NaN, 1]]'), "2": taken}
+    assert "lora_stack: expected" in failure(comfyui, ours("tiny_sd15.ckpt") | faulty)["exception_message"]
 
 
 def test_faulty_stack_is_refused(comfyui: ComfyUI) -> None:
@@ -288,6 +311,7 @@ def test_missing_lora_is_fetched_and_used(comfyui: ComfyUI, hub: FakeHub) -> Non
     told = first["outputs"]["2"]["comfywatchman"][0]
     assert told["pinned"].startswith(f"civitai:{model.id}@{model.versions[0].id}")
     assert told["name"] == "fetched.safetensors"
+    assert first["outputs"]["2"]["comfywatchman_pinned"] == [told["pinned"]]
 
     asked = len(hub.requests)
     again = comfyui.run(prompt)
@@ -295,6 +319,18 @@ def test_missing_lora_is_fetched_and_used(comfyui: ComfyUI, hub: FakeHub) -> Non
     assert len(hub.requests) == asked
     stock = drawn(load("tiny_sd3.safetensors") | patch("fetched.safetensors"))
     assert comfyui.probe(prompt, latent=["latent", 0]) == comfyui.probe(stock, latent=["latent", 0])
+
+
+def test_missing_lora_that_two_nodes_need(comfyui: ComfyUI, hub: FakeHub) -> None:
+    """It is fetched once, and to neither is its coming a change, whatever each of them calls it."""
+    model = hub.add_model("Pair", {"pair.safetensors": tiny_lora_sd3("pair")}, version={"base_model": "SD 3"})
+    before = len(hub.requests)
+    prompt = ours("tiny_sd3.safetensors") | our_lora(source=f"v:{model.versions[0].id}")
+    prompt["3"] = node("ComfyWatchmanLoRAStack", loras=f"{model.id} | 0.5", model=["2", 0])
+    prompt["look"] = node("CwTestProbe", model=["3", 0])
+    assert comfyui.run(prompt)["status"]["status_str"] == "success"
+    assert [seen.route for seen in hub.requests[before:]].count("delivery.bytes") == 1
+    assert {"1", "2", "3"} <= cached(comfyui.run(prompt))
 
 
 def test_missing_checkpoint_is_fetched(comfyui: ComfyUI, hub: FakeHub) -> None:
@@ -360,6 +396,12 @@ def test_why_it_cannot_be_fetched(comfyui: ComfyUI, hub: FakeHub, made: dict[str
     assert says in told["exception_message"]
 
 
+def test_null_is_nothing(comfyui: ComfyUI) -> None:
+    """A null in a prompt, of which ComfyUI makes the text None, is an input left out."""
+    prompt = ours("tiny_sd3.safetensors") | our_lora("tiny_lora_sd3.safetensors", source=None, pinned=None)
+    assert comfyui.probe(prompt, text=["2", 2])["text"] == ""
+
+
 def test_missing_name_is_told(comfyui: ComfyUI) -> None:
     """A name that is not here and that nothing knows is told by the node, not by the validation."""
     told = failure(comfyui, ours("tiny_sd3.safetensors") | our_lora("gone.safetensors"))
@@ -397,6 +439,65 @@ def test_pickles_are_refused(comfyui: ComfyUI) -> None:
 
 
 # ── nothing twice ──
+
+
+def test_checkpoint_is_loaded_once(comfyui: ComfyUI) -> None:
+    """Two nodes that mean the same file, in other words and with another pin, get what one of them loaded."""
+    path = comfyui.models / "checkpoints" / "once.safetensors"
+    path.write_bytes(tiny_sd3("once"))
+    pin = f"sha256:{'0' * 64} another.safetensors"
+    nodes = ours("once.safetensors") | {
+        "2": node("ComfyWatchmanCheckpointLoader", source="./once.safetensors", pinned=pin)
+    }
+    told = comfyui.probe(sample("", model=["1", 0], clip=["2", 1]) | nodes, latent=["latent", 0])
+    assert comfyui.log().count(f"loading checkpoint {path}") == 1
+    stock = load("once.safetensors") | sample("", model=["1", 0], clip=["1", 1])
+    assert comfyui.probe(stock, latent=["latent", 0]) == told
+
+
+def test_pin_is_written_once(comfyui: ComfyUI, hub: FakeHub) -> None:
+    """What goes into `pinned` after a run is the same after the next one; rows that are off keep theirs."""
+    models = [
+        hub.add_model(name, {f"{name}.safetensors": tiny_lora_sd3(name)}, version={"base_model": "SD 3"})
+        for name in ("pin_a", "pin_b")
+    ]
+    a, b = (f"v:{model.versions[0].id}" for model in models)
+
+    def run(loras: str, pinned: str) -> str:
+        stack = {"2": node("ComfyWatchmanLoRAStack", loras=loras, model=["1", 0], pinned=pinned)}
+        look = {"look": node("CwTestProbe", model=["2", 0])}
+        told = comfyui.outputs(ours("tiny_sd3.safetensors") | stack | look)["2"]["comfywatchman_pinned"]
+        return str(told[0])
+
+    both = run(f"{a}\n{b}", "")
+    assert [line.split()[-1] for line in both.splitlines()] == ["pin_a.safetensors", "pin_b.safetensors"]
+    other = f"civitai:1@1 sha256:{'0' * 64} nobody.safetensors"
+    assert run(f"{a}\n{b}", f"{both}\n{other}") == both
+    assert set(run(f"off | {a}\n{b}\noff | nothing", both).splitlines()) == set(both.splitlines())
+    assert run(b, both) == both.splitlines()[1]
+    renamed = both.replace("pin_b.safetensors", "another name.safetensors")
+    assert run(b, renamed) == renamed.splitlines()[1]
+
+
+def test_memory_is_given_back(comfyui: ComfyUI) -> None:
+    """When ComfyUI is told to free memory, nothing that was read stays here."""
+    name = "freed.safetensors"
+    path = comfyui.models / "loras" / name
+    path.write_bytes(tiny_lora_sd3("freed"))
+
+    def run(strength: float) -> int:
+        nodes = ours("tiny_sd3.safetensors") | our_lora(name, strength_model=strength)
+        comfyui.run(nodes | {"look": node("CwTestProbe", model=["2", 0])})
+        return comfyui.log().count(f"reading LoRA {path}")
+
+    assert (run(1.0), run(0.5)) == (1, 1)
+    comfyui.post("/free", {"unload_models": True, "free_memory": True})
+    deadline = time.monotonic() + 10
+    while run(0.25) == 1 and time.monotonic() < deadline:  # it is done between two prompts
+        time.sleep(0.2)
+        comfyui.post("/free", {"unload_models": True, "free_memory": True})
+        time.sleep(0.5)
+    assert run(0.25) == 2
 
 
 def test_nothing_is_read_twice(comfyui: ComfyUI) -> None:

@@ -87,6 +87,9 @@ def test_states(fakehub: FakeHub, tmp_path: Path) -> None:
     assert sea["chosen"] is None
     assert items["own.safetensors"]["candidates"][0]["host"] == "models.invalid"
     assert "gated" in items["gate.safetensors"]["reason"]
+    assert items["nowhere.safetensors"]["reason"] == (
+        "not found in the workflow's links, the known models, CivitAI or Hugging Face"
+    )
     (drive,) = plan["drives"]
     assert drive["needed"] == len(INK) + len(FOG)
     assert drive["enough"]

@@ -143,9 +143,7 @@ def test_big_body(tmp_path: Path) -> None:
             with ticking(server) as ticker:
                 assert server.raw("POST", PREFIX + "inspections", body, headers).status == 200
             worst.append(max(ticker.late))
-    assert (
-        min(worst) < 3 * LONGEST
-    )  # others may keep the machine busy; reading at one go blocks 0.2 s each time
+    assert min(worst) < 3 * LONGEST  # read at one go it blocks 0.2 s each time
 
 
 def test_hub_that_does_not_answer(tmp_path: Path) -> None:

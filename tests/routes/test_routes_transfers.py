@@ -180,6 +180,7 @@ def test_events(fakehub: FakeHub, tmp_path: Path) -> None:
         mine = [one for event in told for one in event["transfers"] if one["id"] == ids[0]]
         assert [one["done"] for one in mine] == sorted(one["done"] for one in mine)
         assert mine[-1]["state"] == "verified"
+        assert (mine[-1]["relink"], mine[-1]["verification"]) == ("ink.safetensors", "digest")
         assert max(one["speed"] for one in mine) > 1000
         assert any(one["eta"] for one in mine)
         names = {file["path"] for event in server.events.of("library") for file in event["files"]}

@@ -72,6 +72,22 @@ test("arrivals close to each other are taken in together", async () => {
   assert.equal(stage.front.count("refreshLists"), 1);
 });
 
+test("what came and what did not is told once, when nothing is on its way any more", async () => {
+  const stage = await opened({ missing: [A, B], fetch_certain: true });
+  const told = () => stage.front.done.filter(([name]) => name === "notify").slice(1).map(([, notice]) => notice);
+  await stage.arrive(A);
+  await rest();
+  assert.deepEqual(told(), []);
+  const failed = { ...stage.transfers[`t-${B}`], state: "failed" };
+  stage.transfers[failed.id] = failed;
+  await stage.flow.hear("comfywatchman.transfer", { transfers: [failed] });
+  await rest();
+  assert.deepEqual(told().map(({ severity, summary }) => [severity, summary]), [
+    ["success", "1 model is here and verified"],
+    ["warn", "1 model could not be fetched"],
+  ]);
+});
+
 test("a transfer that ended before this page was there is no news; one it awaited is, after a reload too", async () => {
   const old = new FlowStage({ missing: [A] });
   old.transfers.t = { id: "t", state: "verified", references: [], relink: null };

@@ -290,6 +290,24 @@ def test_first_answer_taken_back(stage: Stage) -> None:
     assert page.page.evaluate(script) == 403
 
 
+def test_file_in_a_folder_named_by_windows(stage: Stage) -> None:
+    """Two nodes that name one file are one missing model; once it has come, both are pointed at it."""
+    stage.hub.add_model("Ink", {"ink.safetensors": LORA})
+    stage.hub.bend("delivery.bytes", faults.slow(len(LORA)), times=1)
+    page = stage.open()
+    named = "styles\\old\\ink.safetensors"
+    page.drop(graph(node("LoraLoader", named, 1, 1), node("LoraLoader", named, 1, 1)))
+    expect(page.badge).to_have_text("1")
+    expect(page.toasts).to_contain_text("1 model is missing")
+    page.show()
+
+    page.fetches.click()
+
+    expect(page.panel.get_by_text("Everything this workflow needs is here.")).to_be_visible()
+    assert [page.widget(one, "lora_name") for one in "12"] == ["styles/old/ink.safetensors"] * 2
+    assert page.errors == []
+
+
 def test_undo_of_a_relink(stage: Stage) -> None:
     """A relink is one step for undo, and undone it stays undone."""
     stage.put("loras/styles/ink.safetensors", LORA)

@@ -101,7 +101,7 @@ def test_width(gallery: Open, width: int) -> None:
 
 def test_width_control(gallery: Open) -> None:
     """In a panel far too narrow something does stick out: the test above would see it."""
-    page = gallery("transfers", width=90)
+    page = gallery("transfers", width=70)
     assert page.evaluate("probes.sticking()") != []
 
 

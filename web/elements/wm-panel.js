@@ -222,7 +222,9 @@ export class WmPanel extends WmElement {
   }
 
   #notes() {
-    const { link, status, fault } = this.state;
+    const { link, status } = this.state;
+    const isBelow = this.state.fault?.message === currentView(this.state)?.fault?.message && this.tab === "missing";
+    const fault = isBelow ? null : this.state.fault;
     const down = status?.offline ? [] : (status?.hubs.filter((hub) => hub.state === "unreachable") ?? []);
     return html`
       ${link === "lost" ? note("wm-bad", "offline", t("panel.lost")) : nothing}

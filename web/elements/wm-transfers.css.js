@@ -110,6 +110,10 @@ export const style = css`
     grid-template-columns: minmax(0, 1fr);
   }
 
+  .fault {
+    grid-column: 2 / -1; /* below the buttons, which would make it narrow */
+  }
+
   .facts {
     color: var(--wm-muted);
     display: flex;

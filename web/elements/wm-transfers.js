@@ -169,9 +169,9 @@ export class WmTransfers extends WmElement {
         ${fileName(one.name)}
         ${at === null ? nothing : bar(percentOf(one.done, one.size), one.name, progressText(one))}
         <div class="facts">${factsOf(one).map((fact) => html`<span class=${fact.look ?? ""}>${fact.text}</span>`)}</div>
-        ${one.error ? note("wm-bad", "warn", one.error.message, one.error.hint) : nothing}
       </div>
       <div class="acts">${(ACTIONS[one.state] ?? []).map((action) => this.#button(one, action))}${pageIcon(one.page, one.name)}</div>
+      ${one.error ? html`<div class="fault">${note("wm-bad", "warn", one.error.message, one.error.hint)}</div>` : nothing}
     </li>`;
   }
 

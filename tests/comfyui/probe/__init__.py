@@ -38,7 +38,22 @@ class CwTestProbe:
         return {"ui": {"probe": [json.dumps(told)]}}
 
 
-NODE_CLASS_MAPPINGS = {"CwTestProbe": CwTestProbe}
+class CwTestStack:
+    """A LORA_STACK as other packs make them, from JSON: rows are lists, as some have them."""
+
+    CATEGORY = "tests"
+    FUNCTION = "read"
+    RETURN_TYPES = ("LORA_STACK",)
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802  ComfyUI's name
+        return {"required": {"rows": ("STRING", {"default": "[]"})}}
+
+    def read(self, rows: str) -> tuple[Any]:
+        return (json.loads(rows),)
+
+
+NODE_CLASS_MAPPINGS = {"CwTestProbe": CwTestProbe, "CwTestStack": CwTestStack}
 
 
 def _digest(value: Any) -> str:
