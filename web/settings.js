@@ -21,7 +21,7 @@ const SHOWN = /** @type {const} */ (["precision", "targets", "bandwidth", "trans
 /** @param {Parts} parts */
 export function makeSettings(parts) {
   const { named } = parts;
-  return [
+  const rows = [
     {
       id: "Comfywatchman.Hubs.Tokens",
       category: ["Comfywatchman", "Hubs", "Tokens"],
@@ -63,6 +63,7 @@ export function makeSettings(parts) {
       },
     },
   ];
+  return rows.reverse(); // the dialog shows them from the last to the first
 }
 
 /** @param {Parts} parts @param {typeof SHOWN[number]} key */

@@ -21,10 +21,10 @@ export const theme = css`
     --wm-accent: color-mix(in srgb, var(--wm-primary) 78%, var(--wm-ground));
     --wm-on-accent: var(--wm-fg);
     --wm-focus: color-mix(in srgb, var(--wm-primary) 70%, var(--wm-fg));
-    --wm-good: color-mix(in srgb, #00b060 62%, var(--wm-fg));
-    --wm-warn: color-mix(in srgb, #e08a00 62%, var(--wm-fg));
-    --wm-bad: color-mix(in srgb, #e5484d 62%, var(--wm-fg));
-    --wm-info: color-mix(in srgb, #2f8ee0 62%, var(--wm-fg));
+    --wm-good: color-mix(in srgb, #00b060 57%, var(--wm-fg));
+    --wm-warn: color-mix(in srgb, #e08a00 57%, var(--wm-fg));
+    --wm-bad: color-mix(in srgb, #e5484d 57%, var(--wm-fg));
+    --wm-info: color-mix(in srgb, #2f8ee0 57%, var(--wm-fg));
     --wm-radius: 8px;
 
     box-sizing: border-box;

@@ -15,6 +15,7 @@ from webworkflows import Saved, graph, node, png_with, promoted
 from comfywatchman.demo.pictures import seascape
 from comfywatchman.demo.shelf import PaidAccess, ServedImage
 
+AXE = Path(__file__).resolve().parent / "node_modules" / "axe-core" / "axe.min.js"
 REPO = "Comfy-Org/lighthouse"
 HF = f"https://huggingface.co/{REPO}/resolve/main"
 THREE = (
@@ -101,6 +102,36 @@ def test_png(stage: Stage) -> None:
 
     expect(page.badge).to_have_text("3")
     assert page.errors == []
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_axe_on_the_page(stage: Stage, theme: str) -> None:
+    """No tab of the panel makes a page with a serious fault of accessibility, nor does a dialog of ours."""
+    if not AXE.exists():
+        pytest.skip("axe-core is not installed: run `make web`")
+    stock(stage)
+    page = stage.open(theme=theme)
+    page.drop(template())
+    page.show()
+    expect(page.fetches).to_have_count(1)
+    page.page.add_script_tag(path=str(AXE))
+    found: list[Any] = []
+    for tab in ("Missing", "Transfers", "Settings"):
+        page.panel.get_by_role("tab", name=tab).click()
+        page.page.wait_for_timeout(200)
+        found += serious(page.page)
+    page.command("Comfy.ShowSettingsDialog")
+    expect(page.page.get_by_role("dialog").get_by_text("Bandwidth").first).to_be_visible()
+    assert [*found, *serious(page.page)] == []
+
+
+def serious(page: Any) -> list[Any]:
+    """What axe-core finds serious on a page, whole."""
+    script = """async () => (await axe.run({ resultTypes: ['violations'] })).violations
+      .filter((rule) => ['serious', 'critical'].includes(rule.impact))
+      .flatMap((rule) => rule.nodes.map((node) => [rule.id, node.target, node.failureSummary]))"""
+    return list(page.evaluate(script))
 
 
 @pytest.mark.full

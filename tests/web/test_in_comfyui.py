@@ -6,6 +6,7 @@ COMFYUI_FRONTENDS  more front ends besides the bundled one: unpacked `comfyui_fr
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -19,7 +20,7 @@ from comfyui.installation import Installation, find_installations
 from comfyui.running import ComfyUI
 from comfyui.tinymodels import tiny_lora_sd3, tiny_lora_sd15, tiny_sd3
 from fakehub.server import FakeHub
-from webworkflows import Saved, graph, node, promoted, wired
+from webworkflows import Saved, graph, node, promoted, webp_with, wired
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Error, Page
@@ -271,6 +272,23 @@ def test_page_prompt_file(rig: Rig) -> None:
     }"""
     rig.page.evaluate(script, ["prompt.json", json.dumps(prompt)])
     rig.await_badge("1")
+    assert rig.errors == []
+
+
+def test_page_webp(rig: Rig) -> None:
+    """A WebP with its workflow in it, dropped on the canvas, is looked at."""
+    data = webp_with(graph(node("VAELoader", "lost_in_webp.safetensors")))
+    script = """(base64) => {
+      const bytes = Uint8Array.from(atob(base64), (one) => one.charCodeAt(0));
+      const carried = new DataTransfer();
+      carried.items.add(new File([bytes], "out.webp", { type: "image/webp" }));
+      const place = document.querySelector("#graph-canvas") ?? document.body;
+      place.dispatchEvent(new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer: carried }));
+    }"""
+    rig.page.evaluate(script, base64.b64encode(data).decode())
+    rig.await_badge("1")
+    rig.show()
+    rig.panel.get_by_text("lost_in_webp").first.wait_for()
     assert rig.errors == []
 
 

@@ -6,6 +6,7 @@ png_with(workflow)
 
 from __future__ import annotations
 
+import io
 import json
 import struct
 import zlib
@@ -104,6 +105,17 @@ def png_with(**texts: Mapping[str, Any]) -> bytes:
     chunks += [(b"tEXt", f"{key}\0{json.dumps(value)}".encode()) for key, value in texts.items()]
     chunks += [(b"IDAT", zlib.compress(b"\0\0\0\0")), (b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, body) for kind, body in chunks)
+
+
+def webp_with(workflow: Mapping[str, Any]) -> bytes:
+    """A WebP of one pixel with a workflow in its EXIF, as ComfyUI's SaveAnimatedWEBP writes it."""
+    from PIL import Image
+
+    image, held = Image.new("RGB", (1, 1)), io.BytesIO()
+    exif = image.getexif()
+    exif[0x010F] = f"workflow:{json.dumps(workflow)}"
+    image.save(held, "WEBP", exif=exif, lossless=True)
+    return held.getvalue()
 
 
 def _chunk(kind: bytes, body: bytes) -> bytes:

@@ -217,7 +217,8 @@ export class WmChoices extends WmElement {
 
 /** @param {Candidate} candidate */
 export function titleOf(candidate) {
-  return [candidate.model_name ?? candidate.name, candidate.version_name].filter(Boolean).join(" · ");
+  const version = candidate.version_name?.replace(/^[0-9a-f]{40}$/, (commit) => commit.slice(0, 7)); // as git shows it
+  return [candidate.model_name ?? candidate.name, version].filter(Boolean).join(" · ");
 }
 
 /**

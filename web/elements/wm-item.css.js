@@ -48,7 +48,7 @@ export const style = css`
   }
 
   /* In a narrow panel the size stands below the name, which then has the whole line. */
-  @container (max-width: 300px) {
+  @container (max-width: 250px) {
     .first {
       flex-wrap: wrap;
       gap: 2px 8px;

@@ -79,6 +79,11 @@ export class WmSettings extends WmElement {
 
       :host([bare]) .value {
         grid-row: 1;
+        max-width: none;
+      }
+
+      :host([bare]) .value .wm-field {
+        width: 200px;
       }
 
       details {
@@ -152,7 +157,7 @@ export class WmSettings extends WmElement {
       this.emit("wm-settings", { changes: { [key]: { ...Object.fromEntries(kept), [folder]: root } } });
     };
     return html`<div class="setting">
-      <label for="${key}-${folder}">${t("settings.target", { folder })}</label>
+      <label for="${key}-${folder}">${this.bare ? folder : t("settings.target", { folder })}</label>
       <div class="value"><select class="wm-field" id="${key}-${folder}"
         @change=${(/** @type {{ target: HTMLSelectElement }} */ event) => change(event.target.value)}>
         ${roots.map((root) => html`<option value=${root.id} ?selected=${root.id === id}>${root.label}</option>`)}

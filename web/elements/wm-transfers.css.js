@@ -142,7 +142,7 @@ export const style = css`
   }
 
   /* In a narrow panel the buttons stand below. */
-  @container (max-width: 300px) {
+  @container (max-width: 250px) {
     li {
       grid-template-columns: 16px minmax(0, 1fr);
     }

@@ -282,6 +282,7 @@ class Settings {
       return row.type(row.name, (/** @type {unknown} */ value) => this.set(row.id, value), this.get(row.id), row.attrs);
     }
     const input = document.createElement("input");
+    input.setAttribute("aria-label", row.name);
     if (row.type === "boolean") {
       input.type = "checkbox";
       input.checked = Boolean(this.get(row.id));
