@@ -28,6 +28,7 @@ def write(comfyui: ComfyUI, method: str, path: str, body: Any) -> requests.Respo
 def test_main_way(comfyui: ComfyUI, comfyui_hub: FakeHub) -> None:
     """A prompt's missing LoRA is planned and fetched, pages hear of it, and ComfyUI lists it at once."""
     comfyui_hub.add_model("routes_ink", {"routes_ink.safetensors": INK})
+    write(comfyui, "DELETE", "transfers/all", {})  # what other tests fetched
     seen = write(comfyui, "POST", "inspections", {"prompt": PROMPT}).json()
     assert seen["missing"] == 1
     with comfyui.listen() as ear:
