@@ -97,3 +97,11 @@ for module in pkgutil.walk_packages(comfywatchman.__path__, "comfywatchman."):
             print(module.name, name)
 """
     assert run(code) == ""
+
+
+def test_published_archive_keeps_the_nodes_help() -> None:
+    """What is left out stands at the top: a bare `docs/` would take `web/docs/` with it."""
+    left_out = (ROOT / ".comfyignore").read_text(encoding="utf-8").split()
+    assert "/docs/" in left_out
+    assert [line for line in left_out if not line.startswith("/")] == []
+    assert list((ROOT / "web/docs").glob("ComfyWatchman*.md"))
