@@ -84,6 +84,11 @@ class CivitaiLink:
         chosen = urlencode({key: value for key, value in query.items() if value is not None})
         return f"{address}?{chosen}" if chosen else address
 
+    @property
+    def page(self) -> str:
+        """The page for people; the site finds a version's model by itself."""
+        return str(self) if self.model_id else f"https://civitai.com/model-versions/{self.version_id}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HuggingFaceLink:
@@ -115,6 +120,11 @@ class HuggingFaceLink:
             return address if self.revision == "main" else f"{address}/tree/{revision}"
         kind = "tree" if self.path.endswith("/") else "resolve"
         return f"{address}/{kind}/{revision}/{quote(self.path).rstrip('/')}"
+
+    @property
+    def page(self) -> str:
+        """The repository's page for people."""
+        return f"https://huggingface.co/{self.repo}"
 
 
 HubLink = CivitaiLink | HuggingFaceLink

@@ -1,63 +1,109 @@
 """From workflow files to an answer: read, look on this disk, ask the hubs, decide.
 
-path ──▶ Report(survey) ──▶ Sighting, Case ──▶ Report(resolutions, strangers) ──▶ Answer
+path or JSON ──▶ Report(survey) ──▶ Sighting, Case ──▶ Report(resolutions, strangers) ──▶ Answer
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .errors import HubError, InputError, InvalidWorkflow
 from .hubs.base import Hub
-from .inquiry import Case, KnownModels, inquire_once
-from .report import Answer, Report, Stranger
+from .inquiry import Case, Cases, KnownModels, inquire_once
+from .report import Answer, Pasted, Report, Stage, Stranger
 from .resolution import LocalMatch, Resolution, resolve
 from .whereabouts import Lookout, Sighting
-from .workflow.document import read_workflow
+from .workflow.document import Workflow, read_document, read_workflow
 from .workflow.loaders import Loaders
 from .workflow.references import Reference, find_references
 
+Source = Path | Pasted
 
-def inspect_workflows(paths: Sequence[Path], *, lookout: Lookout, loaders: Loaders) -> Answer:
+
+@dataclass(frozen=True, slots=True)
+class _Surveyed:
+    """What workflows name, and what this disk has for it."""
+
+    reports: Sequence[Report]
+    seen: Mapping[Reference, Sighting]
+
+    @property
+    def wanted(self) -> list[Reference]:
+        """What hubs are to be asked about."""
+        return [reference for reference, s in self.seen.items() if reference.active and not s.is_here]
+
+    def answer(self, cases: Cases) -> Answer:
+        """The reports with a resolution for each reference."""
+        decided = {r: _decide(r, s.matches, cases.get(r)) for r, s in self.seen.items()}
+        return Answer(
+            reports=tuple(_with(report, self.seen, decided) for report in self.reports),
+            faults=_distinct(fault for case in cases.values() for fault in case.faults),
+            refusals={r: refusal for r, case in cases.items() if (refusal := case.refusal)},
+        )
+
+    def stage(self, name: str, cases: Cases, left: Sequence[Hub], asked: Iterable[Reference]) -> Stage:
+        """What is known before these hubs have answered about what is asked."""
+        names = tuple(hub.name for hub in left)
+        return Stage(name=name, answer=self.answer(cases), asking=names, asked=frozenset(asked))
+
+
+def inspect_workflows(sources: Sequence[Source], *, lookout: Lookout, loaders: Loaders) -> Answer:
     """What workflows need, against this disk."""
-    reports = []
-    for path in paths:
-        report = _read(path, loaders)
-        seen = {reference: lookout.find(reference) for reference in report.survey.references}
-        decided = {reference: resolve(reference, local=s.matches) for reference, s in seen.items()}
-        reports.append(_with(report, seen, decided))
-    return Answer(reports=tuple(reports))
+    return _survey(sources, lookout, loaders).answer({})
 
 
 def resolve_workflows(
-    paths: Sequence[Path], *, lookout: Lookout, loaders: Loaders, known: KnownModels, hubs: Sequence[Hub]
+    sources: Sequence[Source],
+    *,
+    lookout: Lookout,
+    loaders: Loaders,
+    known: KnownModels,
+    hubs: Sequence[Hub],
+    told: Callable[[Stage], None] | None = None,
 ) -> Answer:
-    """What workflows need, and what the hubs have for what is missing; each thing is asked for once."""
-    reports = [_read(path, loaders) for path in paths]
-    seen = {r: lookout.find(r) for report in reports for r in report.survey.references}
-    wanted = [reference for reference, s in seen.items() if reference.active and not s.is_here]
-    cases = inquire_once(wanted, known=known, hubs=hubs)
-    decided = {r: _decide(r, s.matches, cases.get(r)) for r, s in seen.items()}
-    return Answer(
-        reports=tuple(_with(report, seen, decided) for report in reports),
-        faults=_distinct(fault for case in cases.values() for fault in case.faults),
-    )
+    """What workflows need, and what the hubs have for what is missing; each thing is asked for once.
+
+    `told` hears of what this disk and the table say at once, and of each hub but the last.
+    """
+    surveyed = _survey(sources, lookout, loaders)
+    wanted = surveyed.wanted
+    if told is None or not wanted:
+        return surveyed.answer(inquire_once(wanted, known=known, hubs=hubs))
+    told(surveyed.stage("local", {}, hubs, wanted))
+    told(surveyed.stage("known", inquire_once(wanted, known=known, hubs=()), hubs, wanted))
+
+    def tell(cases: Cases, left: Sequence[Hub]) -> None:
+        told(surveyed.stage("hubs", cases, left, [r for r, case in cases.items() if case.is_open]))
+
+    return surveyed.answer(inquire_once(wanted, known=known, hubs=hubs, told=tell))
 
 
-def _read(path: Path, loaders: Loaders) -> Report:
-    """What one workflow names; a file that cannot be read makes a report of its error."""
+def _survey(sources: Sequence[Source], lookout: Lookout, loaders: Loaders) -> _Surveyed:
+    reports = [_read(source, loaders) for source in sources]
+    return _Surveyed(reports, {r: lookout.find(r) for report in reports for r in report.survey.references})
+
+
+def _read(source: Source, loaders: Loaders) -> Report:
+    """What one workflow names; one that cannot be read makes a report of its error."""
+    path = source.name if isinstance(source, Pasted) else str(source)
     try:
-        with path.open("rb") as stream:
-            workflow = read_workflow(stream)
+        workflow = _open(source)
     except OSError as fault:
         error = InvalidWorkflow(f"{path}: cannot be read: {fault.strerror}", hint="Check the path.")
-        return Report(path=str(path), error=error)
+        return Report(path=path, error=error)
     except InputError as fault:
-        return Report(path=str(path), error=fault)
+        return Report(path=path, error=fault)
     survey = find_references(workflow, loaders)
-    return Report(path=str(path), format=workflow.format, survey=survey)
+    return Report(path=path, format=workflow.format, survey=survey)
+
+
+def _open(source: Source) -> Workflow:
+    if isinstance(source, Pasted):
+        return read_document(source.document)
+    with source.open("rb") as stream:
+        return read_workflow(stream)
 
 
 def _decide(reference: Reference, local: Sequence[LocalMatch], case: Case | None) -> Resolution:

@@ -99,9 +99,11 @@ class Books:
     def _is_missing(self, entry: Entry) -> bool:
         path = Path(entry.transfer.root, entry.outcome.path)
         try:
-            untouched = path.stat().st_mtime <= entry.changed
+            stat = path.stat()
         except OSError:
             return False
+        # Another file moved here keeps its time of writing; its status changed when it was moved.
+        untouched = max(stat.st_mtime, stat.st_ctime) <= entry.changed
         return untouched and self.index.find(path) is None
 
     def _keep_row(self, outcome: Outcome, *, asks: bool) -> None:  # noqa: ARG002 - rows ask nobody

@@ -8,7 +8,7 @@ Version      one release of a model;  Model  a work with its releases
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Literal
 
@@ -85,11 +85,20 @@ class Verification(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """An image on a hub that shows what a model makes. `level`: 1 is for everybody, then 2, 4, 8, 16."""
+
+    url: str
+    level: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteFile:
     """One weight file on a hub.
 
     `hub` is civitai, huggingface or web; `url` answers with the bytes; `page` is for people; `size` is
     in bytes. `id` is the hub's own file id. `folder` is where ComfyUI wants it, where the hub tells.
+    `preview` is for people to look at: no document has it, and files that differ only in it are equal.
     None means not known.
     """
 
@@ -114,6 +123,7 @@ class RemoteFile:
     downloads: int | None = None
     published_at: str | None = None  # ISO 8601
     revision: str | None = None  # the commit, on Hugging Face
+    preview: Preview | None = field(default=None, compare=False)
 
     @property
     def format(self) -> Format:
@@ -247,6 +257,26 @@ def canonical_folder(folder: str) -> str:
     ('diffusion_models', 'loras')
     """
     return _CANONICAL.get(folder, folder)
+
+
+def hub_title(name: str) -> str:
+    """A hub's name as it writes itself.
+
+    >>> hub_title("huggingface")
+    'Hugging Face'
+    """
+    return {"civitai": "CivitAI", "huggingface": "Hugging Face"}.get(name, name)
+
+
+def page_of(file: RemoteFile) -> str | None:
+    """The page where a person can ask for a file; on Hugging Face that is the repository's.
+
+    >>> page_of(RemoteFile(hub="huggingface", name="m", url="", page="https://huggingface.co/a/b/blob/1/m"))
+    'https://huggingface.co/a/b'
+    """
+    if file.page is None or file.hub != "huggingface":
+        return file.page
+    return file.page.partition("/blob/")[0]
 
 
 def base_name(path: str) -> str:

@@ -140,8 +140,11 @@ class Value:
         return shown if shown.isprintable() else ascii(shown)
 
 
-def parse_json(data: bytes | str, *, limit: int = 20 * MIB) -> Json:
+def parse_json(data: bytes | str, *, limit: int = 20 * MIB, gentle: bool = False) -> Json:
     """Parse JSON text of at most `limit` bytes; a byte order mark and UTF-16 are understood.
+
+    `gentle` lets other threads run meanwhile, for a tenth more time: json's C code never lets go of the
+    interpreter by itself, but does where it calls a function written in Python.
 
     Raises:
         DecodeError: too large, too deep, no text, or no JSON; the message says which and where.
@@ -150,7 +153,9 @@ def parse_json(data: bytes | str, *, limit: int = 20 * MIB) -> Json:
         raise DecodeError(f"JSON of {len(data):,} bytes is over the limit of {limit:,}")
     try:
         text = data.decode(json.detect_encoding(data)) if isinstance(data, bytes) else data
-        parsed: Json = json.loads(text.removeprefix("\ufeff"), parse_constant=_no_number)
+        parsed: Json = json.loads(
+            text.removeprefix("\ufeff"), parse_constant=_no_number, object_hook=_as_it_is if gentle else None
+        )
     except UnicodeDecodeError as fault:
         raise DecodeError(f"not JSON: no text at byte {fault.start}") from fault
     except json.JSONDecodeError as fault:
@@ -165,6 +170,10 @@ def parse_json(data: bytes | str, *, limit: int = 20 * MIB) -> Json:
 def _is_whole(text: str) -> bool:
     """Whether text has no lone surrogates, which no encoding can write."""
     return text.isascii() or not _SURROGATES.search(text)
+
+
+def _as_it_is(parsed: dict[str, Json]) -> dict[str, Json]:
+    return parsed
 
 
 def _no_number(_constant: str) -> None:

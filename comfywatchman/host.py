@@ -6,9 +6,13 @@ starts. Facts from `folder_paths.py`, `server.py` and `comfy/cli_args.py` of Com
 
 from __future__ import annotations
 
+import atexit
 import importlib
+import json
+import logging
 import os
-from collections.abc import Iterable, Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache, lru_cache
 from pathlib import Path
@@ -20,7 +24,10 @@ if TYPE_CHECKING:  # what is imported when it is needed costs ComfyUI's start no
     from .house import House
     from .library.roots import Root, Roots
     from .settings import Settings
+    from .workflow.loaders import Loaders
 
+_LOG: Final = logging.getLogger(__name__)
+_REQUESTS: Final = ("urllib3.connectionpool", "httpx", "httpx2")  # the loggers that tell each request
 # Folders of ComfyUI that hold no models.
 _NO_MODELS: Final = frozenset({"custom_nodes", "configs", "datasets"})
 
@@ -32,10 +39,18 @@ def open_house() -> House:
     from .settings import find_home
     from .tokens import TokenStore, find_keyring
 
+    for name in _REQUESTS:
+        logging.getLogger(name).addFilter(_is_told)
     home = find_data_folder(os.environ)
     own = find_home(os.environ)
     tokens = TokenStore(home, os.environ, keyring=find_keyring(), fallback=own)
-    return House(home, os.environ, tokens=tokens, roots=find_host_roots)
+    return House(home, os.environ, tokens=tokens, roots=find_host_roots, learn=learn_loaders)
+
+
+def _is_told(record: logging.LogRecord) -> bool:
+    """Whether ComfyUI's log gets a record: our own requests are many, and their addresses may be signed."""
+    is_ours = (record.threadName or "").startswith("comfywatchman")
+    return not is_ours or record.levelno >= logging.WARNING
 
 
 def find_data_folder(environment: Mapping[str, str]) -> Path:
@@ -100,6 +115,50 @@ def _changed(folder: Path) -> int:
         return 0
 
 
+def learn_loaders(loaders: Loaders, _settings: Settings) -> Loaders:
+    """The table with what the nodes of this ComfyUI tell of themselves that are not in it.
+
+    Each is asked for its inputs while the lists of files are marks, so that an input shows which folder it
+    lists, even an empty one. Only this thread sees the marks. A pack that took `get_filename_list` by name is
+    told by the files it lists.
+    """
+    paths = _folder_paths()
+    real = paths.get_filename_list
+    thread = threading.get_ident()
+
+    def list_marks(folder: str) -> list[str]:
+        if threading.get_ident() != thread:
+            listed: list[str] = real(folder)
+            return listed
+        return _marks(canonical_folder(folder))
+
+    folders = [name for name in dict(paths.folder_names_and_paths) if name not in _NO_MODELS]
+    listings = {canonical_folder(name): [*_marks(canonical_folder(name)), *real(name)] for name in folders}
+    paths.get_filename_list = list_marks
+    try:
+        info = dict(_ask_nodes(loaders))
+    finally:
+        if paths.get_filename_list is list_marks:
+            paths.get_filename_list = real
+    return loaders.learned_from(info, listings)
+
+
+def _marks(folder: str) -> list[str]:
+    """Names that no file has, one of each kind that packs filter for."""
+    return [f"@@{folder}{extension}" for extension in (".safetensors", ".gguf", ".pth", ".onnx")]
+
+
+def _ask_nodes(known: Loaders) -> Iterator[tuple[str, Json]]:
+    """Every node type that is not known with its inputs, as GET /object_info would have them."""
+    for name, node in dict(importlib.import_module("nodes").NODE_CLASS_MAPPINGS).items():
+        if name in known:
+            continue
+        try:
+            yield name, {"input": json.loads(json.dumps(node.INPUT_TYPES(), default=str))}
+        except Exception as fault:  # noqa: BLE001 - the code of another pack, which may do anything
+            _LOG.debug("%s does not tell its inputs: %s", name, fault)
+
+
 def send(event: str, data: Mapping[str, Json]) -> None:
     """Tell every open page; from any thread."""
     server = importlib.import_module("server").PromptServer.instance
@@ -126,6 +185,20 @@ def list_directories(folder: str) -> list[str]:
 def server_routes() -> Any:
     """ComfyUI's `aiohttp.web.RouteTableDef`: what is added before it starts to serve is served."""
     return importlib.import_module("server").PromptServer.instance.routes
+
+
+def when_serving(work: Callable[[], None]) -> None:
+    """Call this once when ComfyUI begins to serve. It must not take time."""
+
+    async def begin(_app: object) -> None:
+        work()
+
+    importlib.import_module("server").PromptServer.instance.app.on_startup.append(begin)
+
+
+def when_ending(work: Callable[[], None]) -> None:
+    """Call this once when ComfyUI ends in good order, while other threads still run."""
+    atexit.register(work)
 
 
 def _folder_paths() -> Any:

@@ -92,7 +92,24 @@ class House:
         Raises:
             NoComfyUI: there are none where some are needed.
         """
-        return self._find_roots(self.settings())
+        return self._roots(self.settings())
+
+    def _roots(self, settings: Settings) -> Roots | None:
+        roots = self._find_roots(settings)
+        return replace(roots, chosen=settings.targets) if roots else None
+
+    def limits(self) -> Limits:
+        """What transfers may use, by the settings as they are now.
+
+        Raises:
+            InvalidSettings: the file or the environment cannot be used.
+        """
+        return make_limits(self.settings())
+
+    @property
+    def is_offline(self) -> bool:
+        """Whether no hub is ever asked."""
+        return self._offline
 
     @property
     def hubs(self) -> tuple[Hub, ...]:
@@ -123,8 +140,10 @@ class House:
                 self._index = self._opened.enter_context(Index(self.home))
             return self._index
 
-    def watchman(self, *, hosts: Sequence[str] = (), pickles: bool = False) -> Watchman:
+    def watchman(self, *, hosts: Sequence[str] = (), pickles: bool = False, asks: bool = True) -> Watchman:
         """The verbs. `hosts` are allowed besides those in the settings, and pickle formats if `pickles`.
+
+        Without `asks` no hub is opened, so that it costs nothing: for what only looks at this disk.
 
         Raises:
             NoComfyUI: no ComfyUI or models folder is found, and one is needed.
@@ -135,15 +154,16 @@ class House:
         from .watchman import Watchman
 
         settings = self.settings()
-        roots = self._find_roots(settings)
+        roots = self._roots(settings)
+        hubs = self.hubs if asks else ()
         return Watchman(
             roots=roots,
-            hubs=self.hubs,
+            hubs=hubs,
             known=self._open_known(roots),
-            policy=replace(_policy(settings, hosts, self.hubs), pickles=pickles),
+            policy=replace(_policy(settings, hosts, hubs), pickles=pickles),
             guard=Guard(trusted=mirrors(settings)),
             limits=make_limits(settings),
-            books=Books(self.home, index=self.index, hubs=self.hubs, sidecars=settings.sidecars != "none"),
+            books=Books(self.home, index=self.index, hubs=hubs, sidecars=settings.sidecars != "none"),
             loaders=self._know_loaders(settings) if roots else None,
         )
 

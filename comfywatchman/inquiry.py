@@ -6,7 +6,7 @@ about again. A place that fails loses nothing of the others.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from .air import hub_of, parse_link
 from .catalog import RemoteFile, base_name
 from .digest import match_digests
-from .errors import HubError, HubUnavailable, NotFound, Withdrawn
+from .errors import EarlyAccess, Gated, HubError, HubUnavailable, LoginRequired, NotFound, Withdrawn
 from .hubs.base import Answer, Hub
 from .resolution import Candidate, Evidence, is_settled
 from .workflow.references import Reference
@@ -47,6 +47,13 @@ class Case:
         """Whether every hub asked said yes or no, so that what was found can count as the only one."""
         return all(isinstance(fault, (NotFound, Withdrawn)) for fault in self.faults)
 
+    @property
+    def refusal(self) -> HubError | None:
+        """Why the hub that the workflow links to does not give it yet, where nothing else was found."""
+        link = parse_link(self.reference.url) if self.reference.url and not self.candidates else None
+        refusals = (fault for fault in self.faults if isinstance(fault, (LoginRequired, Gated, EarlyAccess)))
+        return next((fault for fault in refusals if link and fault.hub == hub_of(link)), None)
+
     def take(self, answer: Answer) -> None:
         """Add a hub's answer."""
         self.was_answered |= not isinstance(answer, HubUnavailable)
@@ -56,32 +63,52 @@ class Case:
             self.candidates.extend(answer)
 
 
-def inquire(references: Sequence[Reference], *, known: KnownModels, hubs: Sequence[Hub]) -> list[Case]:
+Cases = Mapping[Reference, Case]
+
+
+def inquire(
+    references: Sequence[Reference],
+    *,
+    known: KnownModels,
+    hubs: Sequence[Hub],
+    told: Callable[[Sequence[Case], Sequence[Hub]], None] = lambda _cases, _left: None,
+) -> list[Case]:
     """Gather candidates for references, one case each in the same order.
 
-    With no hubs only the workflow and the table speak: that is the offline answer.
+    With no hubs only the workflow and the table speak: that is the offline answer. `told` hears of the cases
+    after each place has answered, and which hubs are left.
     """
     cases = [Case(reference) for reference in references]
     _ask_workflow(cases, hubs)
     _ask_known([case for case in cases if case.is_open], known, hubs)
-    for hub in hubs:
+    for number, hub in enumerate(hubs):
+        told(cases, hubs[number:])
         still_open = [case for case in cases if case.is_open]
-        _ask_hub(hub, still_open, [case.reference for case in still_open])
-        for case in still_open:
-            case.searched.append(hub.name)
+        _search(hub, still_open)
     return cases
 
 
 def inquire_once(
-    references: Sequence[Reference], *, known: KnownModels, hubs: Sequence[Hub]
-) -> dict[Reference, Case]:
+    references: Sequence[Reference],
+    *,
+    known: KnownModels,
+    hubs: Sequence[Hub],
+    told: Callable[[Cases, Sequence[Hub]], None] = lambda _cases, _left: None,
+) -> Cases:
     """The same for references of which several may ask for the same thing: those share a case."""
-    asked = {_question(reference): reference for reference in references}
-    cases = dict(zip(asked, inquire([*asked.values()], known=known, hubs=hubs), strict=True))
-    return {reference: cases[_question(reference)] for reference in references}
+    asked = {question_of(reference): reference for reference in references}
+
+    def spread(cases: Sequence[Case]) -> Cases:
+        by_question = dict(zip(asked, cases, strict=True))
+        return {reference: by_question[question_of(reference)] for reference in references}
+
+    def tell(cases: Sequence[Case], left: Sequence[Hub]) -> None:
+        told(spread(cases), left)
+
+    return spread(inquire([*asked.values()], known=known, hubs=hubs, told=tell))
 
 
-def _question(reference: Reference) -> tuple[object, ...]:
+def question_of(reference: Reference) -> tuple[object, ...]:
     """What makes two references ask for the same thing."""
     name = reference.name.casefold()
     return reference.folder, reference.other_folders, name, reference.url, reference.digest
@@ -152,6 +179,16 @@ def _evidence(candidate: Candidate, probe: Case) -> Evidence:
     """The table's evidence, unless the digest agrees: that its address answers says nothing of the name."""
     agrees = any(c.evidence is Evidence.DIGEST for c in probe.candidates)
     return Evidence.DIGEST if agrees else candidate.evidence
+
+
+def _search(hub: Hub, cases: Sequence[Case]) -> None:
+    """Ask a hub for all that is open; one that could not be asked was not searched."""
+    if not cases:
+        return
+    for case, answer in zip(cases, hub.find([case.reference for case in cases]), strict=True):
+        case.take(answer)
+        if not isinstance(answer, HubUnavailable):
+            case.searched.append(hub.name)
 
 
 def _ask_hub(hub: Hub, cases: Sequence[Case], references: Sequence[Reference]) -> None:

@@ -32,8 +32,8 @@ def read_json(path: Path, *, limit: int = MIB) -> Json:
         OSError: it cannot be read.
     """
     try:
-        with path.open("rb") as file:
-            return parse_json(file.read(limit + 1), limit=limit)
+        with open(path, "rb", opener=_open_at_once) as file:
+            return parse_json(file.read(limit + 1) or b"", limit=limit)
     except FileNotFoundError:
         return None
     except DecodeError as fault:
@@ -71,6 +71,11 @@ def add_json(path: Path, value: Json, *, mode: int = PRIVATE) -> bool:
         temporary.unlink(missing_ok=True)
     _sync_directory(path.parent)
     return True
+
+
+def _open_at_once(name: str, flags: int) -> int:
+    """A descriptor even of a pipe that nobody writes to: it reads as empty, and is waited for by nobody."""
+    return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _write_beside(path: Path, value: Json, mode: int) -> Path:

@@ -169,7 +169,7 @@ def make_plan(
                 )
                 still_open.append(Open(reference=reference, state="ambiguous", reason=reason))
             case Missing(reference, searched):
-                reason = f"not found in {_listed(searched)}" if searched else "not searched"
+                reason = say_missing(searched)
                 still_open.append(Open(reference=reference, state="missing", reason=reason))
             case _:
                 assert_never(resolution)
@@ -284,14 +284,16 @@ def _hub_title(file: RemoteFile) -> str:
     return _TITLES.get(file.hub, urlsplit(file.url).hostname or "web")
 
 
-def _listed(searched: Sequence[str]) -> str:
-    """The places that were searched.
+def say_missing(searched: Sequence[str]) -> str:
+    """Where a missing file was looked for.
 
-    >>> _listed(("known", "civitai", "huggingface"))
-    'the known models, CivitAI or Hugging Face'
+    >>> say_missing(("known", "civitai", "huggingface"))
+    'not found in the known models, CivitAI or Hugging Face'
     """
+    if not searched:
+        return "not searched"
     *first, last = (_PLACES.get(place, place) for place in searched)
-    return f"{', '.join(first)} or {last}" if first else last
+    return f"not found in {', '.join(first)} or {last}" if first else f"not found in {last}"
 
 
 def _origin(url: str) -> str:

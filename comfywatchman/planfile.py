@@ -110,7 +110,7 @@ def read_transfer(value: Value) -> Transfer:
     """
     return Transfer(
         source=_remote_file(value["file"]),
-        root=value["root"].text(),
+        root=_directory(value["root"]),
         folder=value["folder"].text(),
         path=safe_path(value["path"].text()),
         evidence=_member(value["evidence"], _EVIDENCE),
@@ -147,12 +147,20 @@ def _local_file(value: Value) -> LocalFile:
     return LocalFile(
         folder=value["folder"].text(),
         path=value["path"].text(),
-        root=value["root"].text(),
+        root=_directory(value["root"]),
         size=value["size"].integer(),
         mtime_ns=value["mtime_ns"].integer(),
         digests=_digests(value["digests"]),
         origin=value["origin"].text_or_none(),
     )
+
+
+def _directory(value: Value) -> str:
+    """The path of a directory, which no file system lets hold a null."""
+    text = value.text()
+    if "\0" in text:
+        raise value.fault("a directory")
+    return text
 
 
 def _remote_file(value: Value) -> RemoteFile:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from .catalog import Json, LocalFile, Model, RemoteFile
@@ -11,6 +11,14 @@ from .facts import Facts, preferred_words
 from .library.examination import Examination
 from .resolution import Resolution
 from .workflow.references import Reference, Survey
+
+
+@dataclass(frozen=True, slots=True)
+class Pasted:
+    """A workflow that came as JSON and not in a file; `name` is for people."""
+
+    document: Json
+    name: str = "workflow"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,10 +51,15 @@ class Report:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """Reports on workflows, and what kept hubs from answering."""
+    """Reports on workflows, and what kept hubs from answering.
+
+    `refusals` are the words of hubs that do not give what a workflow links to before somebody logs in, asks
+    for access or pays, for references of which nothing else was found.
+    """
 
     reports: tuple[Report, ...]
     faults: tuple[HubError, ...] = ()
+    refusals: Mapping[Reference, HubError] = field(default_factory=dict)
 
     @property
     def resolutions(self) -> list[Resolution]:
@@ -58,6 +71,20 @@ class Answer:
         rest = iter(resolutions)
         reports = (replace(r, resolutions=tuple(next(rest) for _ in r.resolutions)) for r in self.reports)
         return replace(self, reports=tuple(reports))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """What is known while hubs are still asked: this disk first, then the known models, then hub after hub.
+
+    `name` is local, known or hubs; `asking` are the hubs that have yet to answer, about the references in
+    `asked`.
+    """
+
+    name: str
+    answer: Answer
+    asking: tuple[str, ...] = ()
+    asked: frozenset[Reference] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -95,6 +95,33 @@ class Missing:
 Resolution = Present | Found | Ambiguous | Missing
 
 
+def pick(resolution: Ambiguous, index: int) -> Found:
+    """The resolution after a person chose the candidate with that index, from 0.
+
+    Raises:
+        IndexError: there is no such candidate.
+    """
+    chosen = resolution.candidates[index]
+    return Found(resolution.reference, chosen.file, chosen.evidence)
+
+
+def prefer(candidates: Sequence[Candidate], precision: str | None) -> int | None:
+    """The index to offer first: the preferred precision, where all are one model in several precisions.
+
+    `fp8` also stands for `fp8_e4m3fn`. None where the candidates differ in more, or none or several fit.
+    """
+    models = {(c.file.hub, c.file.model_name, c.file.version_name) for c in candidates}
+    if precision is None or len(models) != 1 or candidates[0].file.model_name is None:
+        return None
+    wanted = precision.casefold()
+    offered = [(c.file.precision or "").casefold() for c in candidates]
+    for fits in (str.__eq__, str.startswith):
+        fitting = [index for index, given in enumerate(offered) if fits(given, wanted)]
+        if len(fitting) == 1:
+            return fitting[0]
+    return None
+
+
 def resolve(
     reference: Reference,
     *,

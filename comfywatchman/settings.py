@@ -10,28 +10,33 @@ never through a route. Unknown keys in the file are kept for the version that kn
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from .catalog import Json
 from .decode import DecodeError, Value
 from .errors import InvalidSettings
 from .jsonfile import read_json, write_json
+from .kinds import (
+    BYTES,
+    FLAG,
+    HOST_NAME,
+    PATH,
+    PLACES,
+    PRECISION,
+    URL,
+    Kind,
+    count,
+    one_of,
+    optional,
+    several,
+)
 
 FILE_NAME: Final = "settings.json"
 GIB: Final = 1 << 30
-
-_UNITS: Final = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
-_SIZE: Final = re.compile(r"([0-9]{1,19}(?:\.[0-9]{1,9})?)\s*([kmgt]?)i?b?(?:/s)?", re.IGNORECASE)
-_YES: Final = frozenset({"1", "true", "yes", "on"})
-_NO: Final = frozenset({"0", "false", "no", "off"})
-_HOST: Final = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?\.)*[a-z0-9_-]+|\[[0-9a-f:.]+\]")
 
 
 class Origin(StrEnum):
@@ -40,116 +45,6 @@ class Origin(StrEnum):
     DEFAULT = "default"
     FILE = "file"
     ENVIRONMENT = "environment"
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """A kind of value: `read` takes it from JSON, `parse` makes that JSON of what a person types."""
-
-    wanted: str
-    read: Callable[[Value], Any]
-    parse: Callable[[str], Json] = str
-
-
-def _count(lowest: int, highest: int) -> Kind:
-    wanted = f"a whole number from {lowest} to {highest}"
-
-    def read(value: Value) -> int:
-        if not lowest <= (number := value.integer()) <= highest:
-            raise value.fault(wanted)
-        return number
-
-    return Kind(wanted, read, _parse_number)
-
-
-def _parse_number(text: str) -> Json:
-    return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else text
-
-
-def _read_flag(value: Value) -> bool:
-    if not isinstance(value.json, bool):
-        raise value.fault("true or false")
-    return value.json
-
-
-def _parse_flag(text: str) -> Json:
-    return True if text.lower() in _YES else False if text.lower() in _NO else text
-
-
-def _read_size(value: Value) -> int:
-    """Bytes: a whole number, or text as people write it; 1 KiB and 1 KB are both 1,024 bytes."""
-    if not isinstance(value.json, str):
-        number = value.integer()
-    elif found := _SIZE.fullmatch(value.json.strip()):
-        number = int(Decimal(found[1]) * _UNITS[found[2].lower()])
-    else:
-        raise value.fault("a size")
-    if not 0 <= number < 1 << 60:
-        raise value.fault("a size")
-    return number
-
-
-def _read_path(value: Value) -> Path:
-    text = value.text()
-    if not text or "\0" in text:
-        raise value.fault("a path")
-    return Path(text).expanduser()
-
-
-def _read_url(value: Value) -> str:
-    """The base of a web address without its last slash; the host stands for itself, so no user, no query."""
-    text = value.text().strip().rstrip("/")
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise value.fault("an http or https address")
-    if parts.username is not None or re.search(r"[\s\\\x00-\x1f]", text) or parts.port == 0:
-        raise value.fault("an http or https address")
-    return text
-
-
-def _read_host(value: Value) -> str:
-    text = value.text().strip().lower()
-    name, _, port = text.rpartition(":") if re.search(r":\d+\Z", text) else (text, "", "1")
-    if not _HOST.fullmatch(name) or not 0 < int(port) < 65536:
-        raise value.fault("a host name")
-    return text
-
-
-def _optional(kind: Kind) -> Kind:
-    """The kind, or nothing: null in the file, `none` when typed."""
-    return Kind(
-        f"{kind.wanted}, or none",
-        lambda value: None if value.json is None else kind.read(value),
-        lambda text: None if text.lower() == "none" else kind.parse(text),
-    )
-
-
-def _several(kind: Kind) -> Kind:
-    """A list of the kind; separated by commas when typed."""
-    return Kind(
-        f"a list: {kind.wanted}, separated by commas",
-        lambda value: tuple(kind.read(inner) for inner in value.items()),
-        lambda text: [kind.parse(part.strip()) for part in text.split(",") if part.strip()],
-    )
-
-
-def _one_of(*words: str) -> Kind:
-    """One of some words."""
-    wanted = " or ".join(words)
-
-    def read(value: Value) -> str:
-        if value.text() not in words:
-            raise value.fault(wanted)
-        return value.text()
-
-    return Kind(wanted, read, str.lower)
-
-
-_FLAG: Final = Kind("true or false", _read_flag, _parse_flag)
-_BYTES: Final = Kind("a size like 500 MiB", _read_size)
-_PATH: Final = Kind("a path", _read_path)
-_URL: Final = Kind("an http or https address", _read_url)
-_HOST_NAME: Final = Kind("a host name, with :port where it has one", _read_host)
 
 
 def _key(kind: Kind, help: str, *, env: tuple[str, ...] = (), guard: bool = False) -> dict[str, Any]:  # noqa: A002
@@ -165,68 +60,101 @@ class Settings:
     comfyui: Path | None = field(
         default=None,
         metadata=_key(
-            _optional(_PATH), "the ComfyUI that is meant when none is given", env=("COMFYUI_PATH",)
+            optional(PATH),
+            "the ComfyUI that is meant when none is given",
+            env=("COMFYUI_PATH",),
+            guard=True,
         ),
     )
     models_dir: Path | None = field(
-        default=None, metadata=_key(_optional(_PATH), "a models folder, where there is no ComfyUI")
+        default=None,
+        metadata=_key(optional(PATH), "a models folder, where there is no ComfyUI", guard=True),
     )
     extra_model_paths: tuple[Path, ...] = field(
         default=(),
-        metadata=_key(_several(_PATH), "more files like extra_model_paths.yaml; name those ComfyUI is given"),
+        metadata=_key(
+            several(PATH), "more files like extra_model_paths.yaml; name those ComfyUI is given", guard=True
+        ),
     )
     civitai_endpoint: str = field(
         default="https://civitai.com",
-        metadata=_key(_URL, "where CivitAI is asked", env=("COMFYWATCHMAN_CIVITAI_ENDPOINT",), guard=True),
+        metadata=_key(URL, "where CivitAI is asked", env=("COMFYWATCHMAN_CIVITAI_ENDPOINT",), guard=True),
     )
     huggingface_endpoint: str = field(
         default="https://huggingface.co",
-        metadata=_key(_URL, "where Hugging Face is asked", env=("HF_ENDPOINT",), guard=True),
+        metadata=_key(URL, "where Hugging Face is asked", env=("HF_ENDPOINT",), guard=True),
     )
     mirrors: tuple[str, ...] = field(
         default=(),
-        metadata=_key(_several(_URL), "addresses trusted as a hub; may be http and loopback", guard=True),
+        metadata=_key(several(URL), "addresses trusted as a hub; may be http and loopback", guard=True),
     )
     allowed_hosts: tuple[str, ...] = field(
         default=(),
-        metadata=_key(_several(_HOST_NAME), "hosts a workflow may link to without a question", guard=True),
+        metadata=_key(several(HOST_NAME), "hosts a workflow may link to without a question", guard=True),
     )
-    fetch_certain: bool = field(
-        default=False, metadata=_key(_FLAG, "fetch what is certain without a question", guard=True)
+    served_as: tuple[str, ...] = field(
+        default=(),
+        metadata=_key(
+            several(HOST_NAME),
+            "what besides localhost may stand in a browser's address bar before our routes",
+            guard=True,
+        ),
+    )
+    allow_lan: bool = field(
+        default=False, metadata=_key(FLAG, "let other machines use our routes in ComfyUI", guard=True)
+    )
+    fetch_certain: bool | None = field(
+        default=None,
+        metadata=_key(optional(FLAG), "fetch what is certain without a question; none: ask", guard=True),
     )
     automatic_cap: int = field(
-        default=30 * GIB, metadata=_key(_BYTES, "the largest file fetched without a question", guard=True)
+        default=30 * GIB, metadata=_key(BYTES, "the largest file fetched without a question", guard=True)
     )
     file_cap: int = field(
-        default=200 * GIB, metadata=_key(_BYTES, "the largest file fetched at all", guard=True)
+        default=200 * GIB, metadata=_key(BYTES, "the largest file fetched at all", guard=True)
     )
     plan_cap: int = field(
-        default=500 * GIB, metadata=_key(_BYTES, "the most bytes one plan fetches", guard=True)
+        default=500 * GIB, metadata=_key(BYTES, "the most bytes one plan fetches", guard=True)
     )
     plan_files: int = field(
-        default=200, metadata=_key(_count(1, 100_000), "the most files one plan fetches", guard=True)
+        default=200, metadata=_key(count(1, 100_000), "the most files one plan fetches", guard=True)
     )
-    transfers_at_once: int = field(default=3, metadata=_key(_count(1, 16), "files fetched at the same time"))
+    transfers_at_once: int = field(default=3, metadata=_key(count(1, 16), "files fetched at the same time"))
     connections_per_host: int = field(
-        default=16, metadata=_key(_count(1, 16), "the most connections to one host")
+        default=16, metadata=_key(count(1, 16), "the most connections to one host")
     )
     bandwidth: int | None = field(
-        default=None, metadata=_key(_optional(_BYTES), "the most bytes a second over all transfers")
+        default=None, metadata=_key(optional(BYTES), "the most bytes a second over all transfers")
+    )
+    precision: str | None = field(
+        default=None,
+        metadata=_key(optional(PRECISION), "what to offer first where a model comes in several precisions"),
+    )
+    targets: Mapping[str, Path] = field(
+        default_factory=dict,
+        metadata=_key(PLACES, "where new files of a folder go, if several directories serve it"),
     )
     node_pickles: bool = field(
         default=False,
-        metadata=_key(_FLAG, "let nodes fetch and load pickle formats (.ckpt .pt .pth .bin)", guard=True),
+        metadata=_key(FLAG, "let nodes fetch and load pickle formats (.ckpt .pt .pth .bin)", guard=True),
     )
-    nsfw: bool = field(default=False, metadata=_key(_FLAG, "show adult models in search"))
+    nsfw: bool = field(default=False, metadata=_key(FLAG, "show adult models in search"))
+    preview_level: str = field(
+        default="safe",
+        metadata=_key(
+            one_of("none", "safe", "mature", "all"),
+            "which pictures of models pages show: none; safe: for everybody, and PG-13; mature: also R; all",
+        ),
+    )
     sidecars: str = field(
         default="civitai-info",
         metadata=_key(
-            _one_of("civitai-info", "none"),
+            one_of("civitai-info", "none"),
             "what is written beside files from CivitAI: `STEM.civitai.info`, or none",
         ),
     )
     cache_hours: int = field(
-        default=720, metadata=_key(_count(0, 8760), "the longest that a hub's answer is remembered")
+        default=720, metadata=_key(count(0, 8760), "the longest that a hub's answer is remembered")
     )
     origins: Mapping[str, Origin] = field(default_factory=dict)
     unknown: tuple[str, ...] = ()
@@ -240,6 +168,8 @@ class Settings:
                 origin=self.origins.get(key, Origin.DEFAULT),
                 help=entry["help"],
                 guard=entry["guard"],
+                kind=entry["kind"].word,
+                choices=entry["kind"].choices,
             )
             for key, entry in _table().items()
         )
@@ -254,6 +184,8 @@ class Shown:
     origin: Origin
     help: str
     guard: bool
+    kind: str
+    choices: tuple[str, ...] = ()
 
 
 def find_home(environment: Mapping[str, str], *, comfyui: Path | None = None) -> Path:
@@ -300,20 +232,38 @@ def set_setting(home: Path, key: str, text: str) -> Json:
     Raises:
         InvalidSettings: there is no such setting, the text means nothing, or the file cannot be written.
     """
-    entry = _table().get(key)
-    if entry is None:
-        raise InvalidSettings(f"setting {key[:80]!r}: unknown", hint=f"There are {', '.join(_table())}.")
+    entry = _entry(key)
     stored = _read_file(home)
     value: Json = None
     if text.strip().lower() == "default":
         stored.pop(key, None)
     else:
         value = stored[key] = _to_json(_parse(entry["kind"], text, where=key))
-    try:
-        write_json(home / FILE_NAME, stored)
-    except OSError as fault:
-        raise InvalidSettings(f"{home / FILE_NAME}: cannot be written: {fault.strerror or fault}") from fault
+    _write_file(home, stored)
     return value
+
+
+def change_settings(home: Path, changes: Mapping[str, Json]) -> None:
+    """Write several settings at once, as JSON has them; null takes one out of the file. All or nothing.
+
+    Raises:
+        InvalidSettings: there is no such setting, a value means nothing, or the file cannot be written.
+    """
+    stored = _read_file(home)
+    for key, value in changes.items():
+        kind = _entry(key)["kind"]
+        if value is None:
+            stored.pop(key, None)
+        else:
+            stored[key] = _to_json(_read(kind, value, where=key))
+    _write_file(home, stored)
+
+
+def _entry(key: str) -> Mapping[str, Any]:
+    entry = _table().get(key)
+    if entry is None:
+        raise InvalidSettings(f"setting {key[:80]!r}: unknown", hint=f"There are {', '.join(_table())}.")
+    return entry
 
 
 def _table() -> dict[str, Mapping[str, Any]]:
@@ -334,6 +284,13 @@ def _read_file(home: Path) -> dict[str, Json]:
     return stored or {}
 
 
+def _write_file(home: Path, stored: dict[str, Json]) -> None:
+    try:
+        write_json(home / FILE_NAME, stored)
+    except OSError as fault:
+        raise InvalidSettings(f"{home / FILE_NAME}: cannot be written: {fault.strerror or fault}") from fault
+
+
 def _parse(kind: Kind, text: str, *, where: str) -> Any:
     return _read(kind, kind.parse(text.strip()), where=where)
 
@@ -349,4 +306,6 @@ def _read(kind: Kind, stored: Json, *, where: str) -> Any:
 def _to_json(value: Any) -> Json:
     if isinstance(value, tuple):
         return [_to_json(inner) for inner in value]
+    if isinstance(value, Mapping):
+        return {key: _to_json(inner) for key, inner in value.items()}
     return str(value) if isinstance(value, Path) else value

@@ -18,7 +18,7 @@ import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, Literal, Protocol
 
 from .decode import DecodeError, Value
 from .errors import InvalidSettings
@@ -36,10 +36,11 @@ _log: Final = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A hub's token and where it was found, in words for a person."""
+    """A hub's token and where it was found: `place` in a word, `where` for a person."""
 
     secret: Secret
     where: str
+    place: Literal["environment", "keyring", "file", "huggingface"]
 
 
 class Keyring(Protocol):
@@ -100,9 +101,9 @@ class TokenStore:
             raise InvalidSettings(f"token for {hub}: it is empty")
         if self._keep_in_keyring(hub, secret):
             self._change_file(hub, None)
-            return Token(secret, "keyring")
+            return Token(secret, "keyring", "keyring")
         self._change_file(hub, secret.reveal())
-        return Token(secret, str(self._path))
+        return Token(secret, str(self._path), "file")
 
     def remove(self, hub: str) -> bool:
         """Forget a token wherever we keep it; whether there was one. Environment and others' files stay.
@@ -123,7 +124,7 @@ class TokenStore:
         for variable in VARIABLES[_known(hub)]:
             secret = _make_secret(self._environment.get(variable, ""), where=variable)
             if secret is not None:
-                return Token(secret, f"environment ({variable})")
+                return Token(secret, f"environment ({variable})", "environment")
         return None
 
     def _from_keyring(self, hub: str) -> Token | None:
@@ -135,11 +136,11 @@ class TokenStore:
             _log.warning("The keyring does not answer: %s", fault)
             return None
         secret = _make_secret(text or "", where=f"token for {hub} in the keyring")
-        return Token(secret, "keyring") if secret else None
+        return Token(secret, "keyring", "keyring") if secret else None
 
     def _from_file(self, hub: str, path: Path) -> Token | None:
         secret = _make_secret(_read_file(path).get(hub, ""), where=f"token for {hub} in {path}")
-        return Token(secret, str(path)) if secret else None
+        return Token(secret, str(path), "file") if secret else None
 
     def _from_huggingface_hub(self) -> Token | None:
         """What `hf auth login` left; only read. Its permissions are that program's affair."""
@@ -154,7 +155,7 @@ class TokenStore:
                 _log.warning("%s cannot be read: %s", path, fault.strerror)
             return None
         secret = _make_secret(text, where=str(path))
-        return Token(secret, str(path)) if secret else None
+        return Token(secret, str(path), "huggingface") if secret else None
 
     def _keep_in_keyring(self, hub: str, secret: Secret) -> bool:
         if self._keyring is None:

@@ -31,7 +31,6 @@ from .errors import (
     NoComfyUI,
     SeveralFiles,
     UnknownFolder,
-    WatchmanError,
 )
 from .hubs.asking import identify_all, search_all
 from .hubs.base import Fetched, Hub, SearchQuery
@@ -42,12 +41,13 @@ from .library.indexed import Indexed
 from .library.roots import Roots
 from .plan import Consent, Plan, Policy, Transfer, make_plan, make_transfer
 from .planfile import judge_again
-from .report import Answer, Description, Listing
-from .resolution import Evidence, Resolution
+from .report import Answer, Description, Listing, Pasted, Stage
+from .resolution import Candidate, Evidence, Resolution
+from .transfer.entry import failure
 from .transfer.events import Listener, Outcome, State
 from .transfer.guard import Guard
 from .transfer.limits import Limits
-from .transfer.queue import Queue
+from .transfer.queue import Problem, Queue
 from .whereabouts import Lookout, find_local
 from .workflow.loaders import Loaders, load_loaders
 
@@ -87,14 +87,24 @@ class Watchman:
         self._loaders = loaders or load_loaders()
         self._books = books or Books(None, hubs=hubs)
 
-    def inspect(self, paths: Sequence[Path]) -> Answer:
+    def inspect(self, sources: Sequence[Path | Pasted]) -> Answer:
         """What workflows need, against this disk; asks nobody."""
-        return inspect_workflows(paths, lookout=self._lookout(), loaders=self._loaders)
+        return inspect_workflows(sources, lookout=self._lookout(), loaders=self._loaders)
 
-    def resolve(self, paths: Sequence[Path]) -> Answer:
-        """What workflows need, and what the hubs have for what is missing; writes nothing."""
+    def resolve(
+        self, sources: Sequence[Path | Pasted], *, told: Callable[[Stage], None] | None = None
+    ) -> Answer:
+        """What workflows need, and what the hubs have for what is missing; writes nothing.
+
+        `told` hears of what is known so far, from this disk to the last hub but one.
+        """
         return resolve_workflows(
-            paths, lookout=self._lookout(), loaders=self._loaders, known=self._known, hubs=self._hubs
+            sources,
+            lookout=self._lookout(),
+            loaders=self._loaders,
+            known=self._known,
+            hubs=self._hubs,
+            told=told,
         )
 
     def plan(self, resolutions: Iterable[Resolution]) -> Plan:
@@ -121,7 +131,27 @@ class Watchman:
             UnknownFolder: the hub does not say where it belongs and no folder was given.
         """
         files = [self._only_file(link) for link in links]
-        return Plan(transfers=tuple(self._transfer_of(file, folder or file.folder) for file in files))
+        return Plan(transfers=tuple(self.transfer_of(file, folder=folder) for file in files))
+
+    def transfer_of(self, file: RemoteFile, *, folder: str | None = None) -> Transfer:
+        """The transfer that brings a file a person pointed at; `folder` where its hub does not say where to.
+
+        Raises:
+            UnknownFolder: nobody says where it belongs.
+            UnsafePath: its name must not become a path.
+        """
+        folder = folder or file.folder
+        if folder is None:
+            hint = "Give the folder: --folder checkpoints, loras, vae, …"
+            raise UnknownFolder(f"{file.hub} does not say which folder {file.name} belongs to", hint=hint)
+        return make_transfer(
+            file,
+            folder=canonical_folder(folder),
+            path=base_name(file.name),
+            evidence=Evidence.URL,
+            target=self._target,
+            policy=self._policy,
+        )
 
     def fetch(
         self, transfers: Sequence[Transfer], *, listener: Listener, stop: threading.Event | None = None
@@ -152,7 +182,7 @@ class Watchman:
             )
         self._known.remember(fetched for fetched in map(_fetched, ran) if fetched is not None)
         rest = iter(ran)
-        return [_failed(t, doomed[id(t)]) if id(t) in doomed else next(rest) for t in transfers]
+        return [failure(t, doomed[id(t)]) if id(t) in doomed else next(rest) for t in transfers]
 
     def open_queue(self) -> Queue:
         """The queue that all processes with this data folder share; the caller closes it.
@@ -162,11 +192,18 @@ class Watchman:
         """
         return self._books.open_queue(roots=self._root_paths)
 
-    def work(self, queue: Queue, *, stop: threading.Event, lingers: bool = False) -> None:
+    def work(
+        self,
+        queue: Queue,
+        *,
+        stop: threading.Event,
+        lingers: bool = False,
+        agreed: frozenset[str] = frozenset(),
+    ) -> None:
         """Carry out everything in a queue, and keep what `fetch` keeps of each file that comes.
 
-        With `lingers` also what comes later, until `stop` is set. What an earlier run brought and could not
-        enter in the index is entered first.
+        With `lingers` also what comes later, until `stop` is set. `agreed` are origins that a person was
+        asked about. What an earlier run brought and could not enter in the index is entered first.
         """
         self._books.catch_up(queue.entries(), roots=self._root_paths)
 
@@ -179,10 +216,14 @@ class Watchman:
             authorize=self._authorize,
             stop=stop,
             limits=self._limits,
-            guard=self._guard,
+            guard=replace(self._guard, agreed=self._guard.agreed | agreed),
             lingers=lingers,
             on_end=end,
         )
+
+    def preflight(self, queue: Queue, transfers: Sequence[Transfer]) -> list[Problem]:
+        """What keeps transfers from being brought, as far as it can be known before; see `fetch`."""
+        return queue.preflight(transfers, limits=self._limits)
 
     def find_local(
         self,
@@ -248,28 +289,25 @@ class Watchman:
         models, faults = search_all(self._hubs, query, only=hub)
         return Listing(models=models, faults=faults)
 
-    def _only_file(self, link: HubLink) -> RemoteFile:
+    def candidates(self, link: HubLink) -> tuple[Candidate, ...]:
+        """The files that a person may mean by a link: one, or all of a repository or folder.
+
+        Raises:
+            HubError: a hub does not give it.
+            NeedsNetwork: hubs are not asked offline.
+        """
         files = self._hub(hub_of(link)).open(link)
         is_file = not isinstance(link, HuggingFaceLink) or not (link.path or "/").endswith("/")
-        if is_file or len(files) == 1:
+        return tuple(Candidate(file, Evidence.URL) for file in (files[:1] if is_file else files))
+
+    def _only_file(self, link: HubLink) -> RemoteFile:
+        files = [candidate.file for candidate in self.candidates(link)]
+        if len(files) == 1:
             return files[0]
         things = [f"hf:{file.id}" for file in files[:_SHOWN]]
         rest = f" … and {len(files) - _SHOWN} more" if len(files) > _SHOWN else ""
         raise SeveralFiles(
             f"{link} holds {len(files)} model files", hint=f"Say which: {' '.join(things)}{rest}"
-        )
-
-    def _transfer_of(self, file: RemoteFile, folder: str | None) -> Transfer:
-        if folder is None:
-            hint = "Give the folder: --folder checkpoints, loras, vae, …"
-            raise UnknownFolder(f"{file.hub} does not say which folder {file.name} belongs to", hint=hint)
-        return make_transfer(
-            file,
-            folder=canonical_folder(folder),
-            path=base_name(file.name),
-            evidence=Evidence.URL,
-            target=self._target,
-            policy=self._policy,
         )
 
     @property
@@ -341,10 +379,6 @@ def _agreed(guard: Guard, transfers: Sequence[Transfer]) -> Guard:
 
 def _lies_here(file: LocalFile) -> bool:
     return Path(file.root, file.path).is_file()
-
-
-def _failed(transfer: Transfer, error: WatchmanError) -> Outcome:
-    return Outcome(transfer=transfer, state=State.FAILED, path=transfer.path, error=error)
 
 
 def _digest_or(subject: str, fault: InvalidAir) -> Digest:

@@ -125,6 +125,7 @@ class _Search:
         tell: Callable[[int], None] = lambda _done: None,
     ) -> None:
         self._roots, self._index, self._hubs, self._stop, self._tell = roots, index, hubs, stop, tell
+        self._names: dict[Path, frozenset[str]] = {}  # what lies in folders, each listed once
 
     def by_digest(self, digest: Digest) -> Indexed | None:
         """The file with that content, if the index knows one."""
@@ -158,7 +159,8 @@ class _Search:
         if not isinstance(link, CivitaiLink) or link.file_id is not None:
             return None
         for file in self._listed:
-            for sidecar in find_beside(Path(file.root, file.path)).sidecars:
+            path = Path(file.root, file.path)
+            for sidecar in find_beside(path, names=self._names_in(path.parent)).sidecars:
                 if not _is_of(sidecar.facts, link):
                     continue
                 known = self._hashed(file)
@@ -207,6 +209,14 @@ class _Search:
         except (OSError, FileChanged) as fault:
             _LOG.info("%s: passed over: %s", file.path, fault)
             return None
+
+    def _names_in(self, folder: Path) -> frozenset[str]:
+        if folder not in self._names:
+            try:
+                self._names[folder] = frozenset(os.listdir(folder))  # noqa: PTH208 - names are all that counts
+            except OSError:
+                self._names[folder] = frozenset()
+        return self._names[folder]
 
     @cached_property
     def _listed(self) -> tuple[LocalFile, ...]:

@@ -2,20 +2,26 @@
 
     docs/reference/cli.md         from the commands themselves
     docs/reference/settings.md    from the table of settings
+    docs/reference/routes.md      from the table of routes and their schemas
+    docs/reference/openapi.json   the same for machines
 
 A test compares them with what stands in the repository.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
 from comfywatchman.cli.main import main
+from comfywatchman.routes.api import ROUTES
+from comfywatchman.routes.openapi import make_openapi
 from comfywatchman.settings import Settings
 from comfywatchman.tokens import VARIABLES
+from docs.routes import describe_routes
 
 REFERENCE = Path(__file__).parent / "reference"
 
@@ -25,6 +31,8 @@ def pages() -> dict[Path, str]:
     return {
         REFERENCE / "cli.md": "\n".join(_cli()) + "\n",
         REFERENCE / "settings.md": "\n".join(_settings()) + "\n",
+        REFERENCE / "routes.md": "\n".join(describe_routes()) + "\n",
+        REFERENCE / "openapi.json": json.dumps(make_openapi(ROUTES), indent=1) + "\n",
     }
 
 
@@ -99,7 +107,7 @@ def _variables() -> list[tuple[str, ...]]:
 
 
 def _value(value: object) -> str:
-    if value is None or value == []:
+    if value is None or value in ([], {}):
         return "none"
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 

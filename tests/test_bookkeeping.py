@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import threading
 import time
@@ -215,6 +216,20 @@ def test_work_catches_up(fakehub: FakeHub, tmp_path: Path, is_touched: bool) -> 
         house.watchman.work(queue, stop=threading.Event())
         assert bool(house.index.find_link(parse_thing(thing))) is not is_touched
     assert len(fakehub.requests) == asked
+
+
+def test_catching_up_after_another_file_came(fakehub: FakeHub, tmp_path: Path) -> None:
+    """A file of the same size that was moved here is not taken for the one that was fetched, however old."""
+    thing = stock(fakehub)
+    with open_house(tmp_path, fakehub) as house, house.watchman.open_queue() as queue:
+        fetch(house, thing)
+        other, path = tmp_path / "other.safetensors", house.models / "loras/ink.safetensors"
+        other.write_bytes(b"\0" * len(INK))
+        os.utime(other, (1, 1))
+        time.sleep(0.05)
+        other.replace(path)
+        house.watchman.work(queue, stop=threading.Event())
+        assert house.index.find(path) is None
 
 
 def test_catching_up_believes_only_our_roots(fakehub: FakeHub, tmp_path: Path) -> None:

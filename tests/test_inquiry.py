@@ -108,6 +108,12 @@ def test_dead_address_falls_through_to_the_other_places(path: str, faults: list[
     assert case.searched == ["workflow", "known", "civitai", "huggingface"]
 
 
+def test_hub_that_is_down_was_not_searched() -> None:
+    """What a hub could not answer is not told as searched there."""
+    (case,) = inquire([WANTED], known=Table(), hubs=[Shelf(down=True), Shelf("huggingface")])
+    assert case.searched == ["workflow", "known", "huggingface"]
+
+
 @pytest.mark.parametrize("hubs", [[], [Shelf(down=True)]])
 def test_address_still_counts_when_nobody_answers(hubs: list[Shelf]) -> None:
     """Offline, or with its hub down, the workflow's address is what there is: no size, no digest."""

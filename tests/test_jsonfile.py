@@ -23,6 +23,20 @@ def test_missing(tmp_path: Path):
     assert read_json(tmp_path / "x.json") is None
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
+@pytest.mark.parametrize("is_written_to", [False, True])
+def test_pipe(tmp_path: Path, is_written_to: bool):
+    """A pipe in a file's place is no JSON, and nobody waits for who might write to it."""
+    path = tmp_path / "x.json"
+    os.mkfifo(path)
+    writer = os.open(path, os.O_RDWR) if is_written_to else os.open(tmp_path, os.O_RDONLY)
+    try:
+        with pytest.raises(DecodeError):
+            read_json(path)
+    finally:
+        os.close(writer)
+
+
 @pytest.mark.parametrize(("limit", "is_read"), [(2, True), (1, False)])
 def test_limit(tmp_path: Path, limit: int, is_read: bool):
     """A file over the limit is refused before it is all in memory."""

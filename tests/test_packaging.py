@@ -22,6 +22,7 @@ HEAVY = (
     "torch",
     "yaml",
     "click",
+    "PIL",
 )
 
 

@@ -15,7 +15,9 @@ from comfywatchman.settings import FILE_NAME, GIB, Origin, Settings, find_home, 
 
 GUARDS = {
     "civitai_endpoint", "huggingface_endpoint", "mirrors", "allowed_hosts", "fetch_certain", "automatic_cap",
-    "file_cap", "plan_cap", "plan_files", "node_pickles",
+    "file_cap", "plan_cap", "plan_files", "comfyui", "models_dir", "extra_model_paths", "served_as",
+    "allow_lan",
+    "node_pickles",
 }  # fmt: skip
 
 
@@ -64,6 +66,13 @@ def test_show():
         ("nsfw", "yes", True),
         ("fetch_certain", "OFF", False),
         ("transfers_at_once", " 5 ", 5),
+        ("fetch_certain", "none", None),
+        ("precision", "fp8_e4m3fn", "fp8_e4m3fn"),
+        (
+            "targets",
+            "unet=/big/unet, loras=/big/loras",
+            {"diffusion_models": Path("/big/unet"), "loras": Path("/big/loras")},
+        ),
         ("bandwidth", "1.5 MiB/s", 1_572_864),
         ("bandwidth", "20MB", 20 << 20),
         ("bandwidth", "none", None),

@@ -66,7 +66,7 @@ def test_environment(tmp_path: Path, hub: str, variable: str):
     tokens.set(hub, "another")
 
     token = tokens.get(hub)
-    assert token == Token(Secret(CIVITAI), f"environment ({variable})")
+    assert token == Token(Secret(CIVITAI), f"environment ({variable})", "environment")
 
 
 def test_empty_variable(tmp_path: Path):
@@ -183,7 +183,7 @@ def test_keyring(tmp_path: Path):
     keyring = MemoryKeyring()
     tokens = store(tmp_path, keyring)
 
-    assert tokens.set("civitai", CIVITAI) == Token(Secret(CIVITAI), "keyring")
+    assert tokens.set("civitai", CIVITAI) == Token(Secret(CIVITAI), "keyring", "keyring")
     assert revealed(tokens.get("civitai")) == CIVITAI
     assert (tmp_path / FILE_NAME).read_text().strip() == "{}"
     assert tokens.remove("civitai")
@@ -220,7 +220,7 @@ def test_huggingface_hub(tmp_path: Path, variable: str, monkeypatch: pytest.Monk
     environment = {variable: str(path if variable == "HF_TOKEN_PATH" else tmp_path)}
     tokens = TokenStore(tmp_path / "data", environment)
 
-    assert tokens.get("huggingface") == Token(Secret(HF), str(path))
+    assert tokens.get("huggingface") == Token(Secret(HF), str(path), "huggingface")
     assert tokens.get("civitai") is None
     assert not tokens.remove("huggingface")
     assert path.read_text() == f"{HF}\n"
@@ -347,7 +347,7 @@ class Holder:
         lambda secret: repr(dataclasses.asdict(Holder(secret))),
         lambda secret: pickle.dumps(secret).decode("latin-1"),
         lambda secret: pickle.loads(pickle.dumps(secret)).reveal(),
-        lambda secret: repr(Token(secret, "here")),
+        lambda secret: repr(Token(secret, "here", "file")),
         lambda secret: secret.tail[:-4],
     ],
 )

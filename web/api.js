@@ -169,6 +169,17 @@ export class Api {
     return this.#call("DELETE", `tokens/${encodeURIComponent(hub)}`);
   }
 
+  /**
+   * The trigger words of a file that is here.
+   *
+   * @param {string} folder
+   * @param {string} name
+   * @returns {Promise<{ folder: string, name: string, trigger_words: string[] }>}
+   */
+  words(folder, name) {
+    return this.#call("GET", `words/${encodeURIComponent(folder)}/${encodeURIComponent(name)}`);
+  }
+
   /** @returns {Promise<Checkpoint>} */
   checkpoint() {
     return this.#call("GET", "checkpoint");

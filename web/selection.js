@@ -59,8 +59,8 @@ function namedFiles(inspection, planning) {
   return new Map([...files].map(([file, references]) => [file, itemOf(references, planning)]));
 }
 
-/** @param {{ folder: string, name: string }} named */
-function fileOf({ folder, name }) {
+/** What tells one file that is needed from another. @param {{ folder: string, name: string }} named */
+export function fileOf({ folder, name }) {
   return `${folder}/${name}`;
 }
 

@@ -251,6 +251,7 @@ export const theme = css`
     display: flex;
     font-weight: 500;
     min-width: 0;
+    overflow: hidden;
     white-space: pre;
   }
 

@@ -11,7 +11,7 @@
 
 import { Api, ApiError } from "./api.js";
 import { Store, currentView } from "./store.js";
-import { t } from "./words.js";
+import { Tokens } from "./tokens.js";
 
 const MEMORY = "comfywatchman.plans"; // { workflow's key: plan's id }, for a page that was reloaded
 
@@ -37,6 +37,7 @@ export class Wiring {
     this.#api = api;
     this.#store = store;
     this.#memory = memory;
+    this.tokens = new Tokens(api, store);
   }
 
   /** Read everything that does not belong to one workflow; also after the server was away. */
@@ -50,8 +51,9 @@ export class Wiring {
     try {
       this.#store.dispatch({ type: "status", status: await this.#api.status() });
     } catch (error) {
-      this.#store.dispatch({ type: "link", link: "lost" });
       if (!(error instanceof ApiError)) throw error;
+      if (error.status === 0) this.#store.dispatch({ type: "link", link: "lost" });
+      else this.#store.dispatch({ type: "fault", fault: error.fault }); // it answers, and says what is wrong
     }
   }
 
@@ -163,7 +165,13 @@ export class Wiring {
   async #hearPlan(id) {
     const view = Object.values(this.#store.state.views).find(({ plan }) => plan?.id === id);
     if (!view || view.spent) return;
-    await this.#quietly(async () => void this.#keepPlan(view.key, await this.#api.plan(id)));
+    try {
+      this.#keepPlan(view.key, await this.#api.plan(id));
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      if (error.status === 0) this.#store.dispatch({ type: "link", link: "lost" });
+      else if (error.status === 404) await this.find(view.key); // a server begun anew knows no plan of before
+    }
   }
 
   /**
@@ -193,7 +201,7 @@ export class Wiring {
       "wm-move": ({ id, before }) => this.moveTransfer(id, before),
       "wm-settings": ({ changes }) => this.changeSettings(changes),
       "wm-token-set": ({ hub, token }) => this.setToken(hub, token),
-      "wm-token-test": ({ hub }) => this.testToken(hub),
+      "wm-token-test": ({ hub }) => this.tokens.test(hub),
       "wm-token-remove": ({ hub }) => this.removeToken(hub),
       "wm-dismiss": () => this.#store.dispatch({ type: "fault", fault: null }),
     };
@@ -242,61 +250,22 @@ export class Wiring {
   }
 
   /**
+   * Keep a token; what it opens is asked about again.
+   *
    * @param {string} hub
    * @param {string} token
    */
   async setToken(hub, token) {
-    await this.#noting(hub, t("tokens.saving"), async () => {
-      const { has_token, where } = await this.#api.setToken(hub, token);
-      this.#store.dispatch({ type: "token", hub, has_token, where });
-      return "";
-    });
-    await this.testToken(hub);
+    await this.tokens.set(hub, token);
     const view = currentView(this.#store.state);
     const isLocked = view?.plan?.items.some(({ state }) => state === "locked");
     if (view && isLocked && this.#store.state.tokens[hub]?.state === "good") await this.find(view.key);
   }
 
   /** @param {string} hub */
-  async testToken(hub) {
-    await this.#noting(hub, t("tokens.testing", { hub: this.#title(hub) }), async () => {
-      const { account } = await this.#api.testToken(hub);
-      return account ? t("tokens.works", { account }) : t("tokens.works.plain");
-    });
-  }
-
-  /** @param {string} hub */
   async removeToken(hub) {
-    await this.#noting(hub, t("tokens.saving"), async () => {
-      await this.#api.removeToken(hub);
-      return "";
-    });
+    await this.tokens.remove(hub);
     await this.refresh();
-  }
-
-  /**
-   * Do something about a token, and note how it went.
-   *
-   * @param {string} hub
-   * @param {string} doing
-   * @param {() => Promise<string>} work gives what to say when it went well; "" for nothing
-   */
-  async #noting(hub, doing, work) {
-    const note = (/** @type {import("./types.js").TokenNote} */ note) =>
-      this.#store.dispatch({ type: "token-note", hub, note });
-    note({ state: "busy", message: doing });
-    try {
-      const message = await work();
-      note(message ? { state: "good", message } : { state: "none", message: "" });
-    } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
-      note({ state: "bad", message: `${error.message} ${error.hint ?? ""}`.trim() });
-    }
-  }
-
-  /** @param {string} hub */
-  #title(hub) {
-    return this.#store.state.status?.hubs.find((known) => known.name === hub)?.title ?? hub;
   }
 
   /**

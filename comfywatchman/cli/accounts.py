@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from ..catalog import Json
+from ..catalog import Json, hub_title
 from ..house import HUBS
 from ..settings import read_settings, set_setting
 from .house import find_own_home, open_house, open_tokens
@@ -15,7 +15,7 @@ from .main import OK, STILL_OPEN
 from .options import common, common_options
 from .output import print_json, print_lines, say
 from .tables import render_table, table_width
-from .words import hub_title, one_line
+from .words import one_line
 
 _HUB = click.argument("hub", type=click.Choice(HUBS))
 
@@ -131,5 +131,7 @@ def _text(value: Json) -> str:
             return str(value).lower()
         case list():
             return ", ".join(map(str, value)) or "none"
+        case dict():
+            return ", ".join(f"{key}={inner}" for key, inner in value.items()) or "none"
         case _:
             return str(value)

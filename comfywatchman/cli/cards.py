@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from ..catalog import LocalFile, Model, RemoteFile
+from ..catalog import LocalFile, Model, RemoteFile, hub_title
 from ..facts import Facts
 from ..library.examination import Examination
 from ..library.sidecars.beside import Sidecar
 from ..report import Description, Listing
 from .tables import format_size, render_table
-from .words import ACCESS, hub_title, one_line, render_error, short_path
+from .words import ACCESS, one_line, render_error, short_path
 
 _Fact = tuple[str, str | None]
 

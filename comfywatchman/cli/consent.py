@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from ..errors import InputError
 from ..names import printable
 from ..plan import Consent, Transfer
-from ..resolution import Ambiguous, Candidate, Found, Resolution
+from ..resolution import Ambiguous, Resolution, pick
 from .tables import format_total
 
 Ask = Callable[[str, bool], bool]  # question, default → answer
@@ -113,8 +113,7 @@ def _pick(resolution: Resolution, index: int) -> Resolution:
     if index > len(resolution.candidates):
         name = resolution.reference.name
         raise InputError(f"--pick: {name} has {len(resolution.candidates)} candidates, got index {index}")
-    chosen: Candidate = resolution.candidates[index - 1]
-    return Found(resolution.reference, chosen.file, chosen.evidence)
+    return pick(resolution, index - 1)
 
 
 def _place(resolution: Resolution) -> tuple[str, str]:

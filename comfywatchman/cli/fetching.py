@@ -14,7 +14,7 @@ import click
 
 from ..plan import Plan, Transfer
 from ..report import Answer
-from ..resolution import Ambiguous, Found
+from ..resolution import Ambiguous, Found, prefer
 from ..transfer.events import Outcome, State
 from .bars import Bars, Lines
 from .consent import Ask, Decision, Grants, choose, decide, parse_picks
@@ -103,10 +103,10 @@ def fetch(
             return _end_dry(job, options)
         ask = None if yes else _asker(options)
         if ask is not None:
-            job = _choose_by_hand(house.watchman, job)
+            job = _choose_by_hand(house.watchman, job, precision=house.settings.precision)
         grants = Grants(
             yes=yes,
-            certain=house.settings.fetch_certain,
+            certain=house.settings.fetch_certain is True,
             allow_pickle=allow_pickle,
             picked=job.picked,
             ask=ask,
@@ -145,8 +145,8 @@ def _chosen(watchman: Watchman, job: _Job, picks: dict[str, int]) -> _Job:
     )
 
 
-def _choose_by_hand(watchman: Watchman, job: _Job) -> _Job:
-    """Let a person choose among candidates; 0 leaves one open."""
+def _choose_by_hand(watchman: Watchman, job: _Job, *, precision: str | None) -> _Job:
+    """Let a person choose among candidates; 0 leaves one open. `precision` is what is offered first."""
     picks: dict[str, int] = {}
     seen: set[str] = set()
     for resolution in job.answer.resolutions:
@@ -158,7 +158,9 @@ def _choose_by_hand(watchman: Watchman, job: _Job) -> _Job:
         for line in render_candidates(resolution.candidates):
             say("  " + line)
         numbers = click.IntRange(0, len(resolution.candidates))
-        answer = click.prompt("Which one? (0: none)", type=numbers, default=0, err=True)
+        offered = prefer(resolution.candidates, precision)
+        default = 0 if offered is None else offered + 1
+        answer = click.prompt("Which one? (0: none)", type=numbers, default=default, err=True)
         if answer:
             picks[name] = answer
     return _chosen(watchman, job, picks)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, assert_never
 
-from ..catalog import Verification
+from ..catalog import Verification, hub_title, page_of
 from ..plan import Consent, Open, Plan, Transfer
 from ..resolution import Ambiguous, Resolution
 from ..transfer.events import Outcome, State
@@ -13,7 +13,7 @@ from ..workflow.references import Reference
 from .consent import Decision, pick_keys
 from .tables import format_size
 from .views import render_candidates
-from .words import count, hub_title, one_line, page_of, render_error
+from .words import count, one_line, render_error
 
 _VERIFIED: Final[Mapping[Verification, str]] = {
     Verification.DIGEST: "matches the digest published by {hub}",

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, assert_never
 
-from ..catalog import LocalFile
+from ..catalog import LocalFile, hub_title, page_of
 from ..plan import Consent, Plan, Transfer
 from ..report import Answer, Report, Stranger
 from ..resolution import Ambiguous, Candidate, Found, Missing, Placement, Present, Resolution
 from ..workflow.references import Reference, Survey
 from .consent import pick_keys
 from .tables import format_size, format_total, render_table
-from .words import ACCESS, EVIDENCE, count, hub_title, one_line, page_of, render_error, short_path
+from .words import ACCESS, EVIDENCE, count, one_line, render_error, short_path
 
 _HEAD: Final = ("FOLDER", "NAME", "STATE", "WHERE", "SIZE", "TO DO")
 _WHERE: Final = _HEAD.index("WHERE")

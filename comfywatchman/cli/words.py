@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from ..catalog import Access, RemoteFile
+from ..catalog import Access
 from ..errors import WatchmanError
 from ..names import printable
 from ..resolution import Evidence
@@ -28,15 +28,6 @@ ACCESS: Final[Mapping[Access, str]] = {
     Access.EARLY: "early access: see its page",
     Access.WITHDRAWN: "withdrawn",
 }
-
-
-def hub_title(name: str) -> str:
-    """A hub's name as it writes itself.
-
-    >>> hub_title("huggingface")
-    'Hugging Face'
-    """
-    return {"civitai": "CivitAI", "huggingface": "Hugging Face"}.get(name, name)
 
 
 def count(number: int, noun: str) -> str:
@@ -65,17 +56,6 @@ def short_path(path: str) -> str:
             if base != Path(base.anchor) and Path(path).is_relative_to(base):
                 return prefix + str(Path(path).relative_to(base))
     return path
-
-
-def page_of(file: RemoteFile) -> str | None:
-    """The page where a person can ask for a file; on Hugging Face that is the repository's.
-
-    >>> page_of(RemoteFile(hub="huggingface", name="m", url="", page="https://huggingface.co/a/b/blob/1/m"))
-    'https://huggingface.co/a/b'
-    """
-    if file.page is None or file.hub != "huggingface":
-        return file.page
-    return file.page.partition("/blob/")[0]
 
 
 def render_error(error: WatchmanError) -> Iterator[str]:

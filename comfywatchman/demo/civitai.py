@@ -45,12 +45,13 @@ class Civitai:
             Route("version", "GET", rf"{version}/(?P<version_id>\d+)", self.version),
             Route("me", "GET", "/api/v1/me", self.me),
             Route("download", "GET", r"/api/download/models/(?P<version_id>\d+)", self.download),
+            Route("image", "GET", r"/images/(?P<image_id>\d+)/[^/]+/[^/]+", self.image),
             Route("page", "GET", r"/(login|models/.+|model-versions/\d+)", self.page),
         )
 
     def link(self, host: str) -> Link:
-        """How answers name a download: by file id, on the host the request was sent to."""
-        return lambda version, file: f"http://{host}/api/download/models/{version.id}?fileId={file.id}"
+        """How answers name downloads and images: on the host the request was sent to."""
+        return Link(host)
 
     def account(self, request: Request) -> Account | None:
         """Who asks: the header wins over `?token=`; an unknown token is nobody."""
@@ -155,6 +156,13 @@ class Civitai:
             return error_answer(404, "File not found")
         headers = {"Location": self.sign(file.blob, file.name), "Cache-Control": "no-store, max-age=0"}
         return Answer(status=307, headers=headers)
+
+    def image(self, _request: Request, image_id: str) -> Answer:
+        """An example image. The site has hosts of their own for these."""
+        image = self.shelf.image(int(image_id))
+        if image is None or image.data is None:
+            return error_answer(404, "Image not found")
+        return Answer(headers={"Content-Type": "image/png", **PUBLIC}, body=image.data)
 
     def page(self, request: Request) -> Answer:
         """A page for people."""

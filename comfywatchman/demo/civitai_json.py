@@ -9,14 +9,13 @@ Key sets and types follow recorded answers; tests compare them. Three views of a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from ..air import Air
 from .shelf import ServedFile, ServedImage, ServedModel, ServedVersion
 
 Fields = dict[str, object]
-Link = Callable[[ServedVersion, ServedFile], str]
 
 PUBLIC: Final = {
     "Cache-Control": "public, s-maxage=300, stale-while-revalidate=150",
@@ -30,6 +29,23 @@ _AIR_TYPES: Final = {
     "TextualInversion": "embedding", "LoCon": "lycoris", "Hypernetwork": "hypernet",
     "TextEncoder": "text_encoders", "AestheticGradient": "ag", "MotionModule": "motion",
 }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """How answers name a download, by file id, and an image that this host has itself."""
+
+    host: str
+
+    def __call__(self, version: ServedVersion, file: ServedFile) -> str:
+        """The address of a file."""
+        return f"http://{self.host}/api/download/models/{version.id}?fileId={file.id}"
+
+    def image(self, image: ServedImage) -> str:
+        """The address of an image, in its full size as the site gives it."""
+        if image.data is None:
+            return image.url
+        return f"http://{self.host}/images/{image.id}/original=true/{image.id}.png"
 
 
 def air_of(model: ServedModel, version: ServedVersion) -> Air:
@@ -88,7 +104,7 @@ def version_page(model: ServedModel, version: ServedVersion, link: Link) -> Fiel
         "stats": {"downloadCount": version.downloads, "thumbsUpCount": model.thumbs_up},
         "model": {"name": model.name, "type": model.type, "nsfw": model.nsfw, "poi": False, **_mode(model)},
         "files": files,
-        "images": [_image(image) | _image_details(image) for image in version.images],
+        "images": [_image(image, link) | _image_details(image) for image in version.images],
         **_download_url(version, link),
     }
 
@@ -183,7 +199,7 @@ def _listed(version: ServedVersion, index: int, link: Link) -> Fields:
         "stats": {"downloadCount": version.downloads, "thumbsUpCount": 1, "thumbsDownCount": 0},
         "supportsGeneration": False,
         "files": files,
-        "images": [{"id": image.id, **_image(image)} for image in version.images],
+        "images": [{"id": image.id, **_image(image, link)} for image in version.images],
         **_download_url(version, link),
     }
 
@@ -208,9 +224,9 @@ def _file(version: ServedVersion, file: ServedFile, link: Link) -> Fields:
     }
 
 
-def _image(image: ServedImage) -> Fields:
+def _image(image: ServedImage, link: Link) -> Fields:
     return {
-        "url": image.url,
+        "url": link.image(image),
         "nsfwLevel": image.nsfw_level,
         "width": image.width,
         "height": image.height,

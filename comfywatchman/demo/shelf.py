@@ -80,10 +80,11 @@ class ServedFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServedImage:
-    """An example image of a version."""
+    """An example image of a version: at `url`, or with `data` on the stand-in itself."""
 
     id: int
-    url: str
+    url: str = ""
+    data: bytes | None = None
     width: int = 832
     height: int = 1216
     nsfw_level: int = 1
@@ -203,6 +204,11 @@ class Shelf:
     def version(self, version_id: int) -> tuple[ServedModel, ServedVersion] | None:
         """One version with its model."""
         return next((pair for pair in self.versions() if pair[1].id == version_id), None)
+
+    def image(self, image_id: int) -> ServedImage | None:
+        """One image."""
+        images = (image for _, version in self.versions() for image in version.images)
+        return next((image for image in images if image.id == image_id), None)
 
     def by_hash(self, value: str) -> list[tuple[ServedModel, ServedVersion, ServedFile]]:
         """Every published file with that hash of any kind, oldest version first."""

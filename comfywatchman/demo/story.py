@@ -21,8 +21,8 @@ from typing import Final
 
 from ..catalog import Json
 from ..resolution import Evidence
-from . import models, scene
-from .shelf import Blob, ServedFile, ServedModel, ServedVersion, Shelf, repo_of
+from . import models, pictures, scene
+from .shelf import Blob, ServedFile, ServedImage, ServedModel, ServedVersion, Shelf, repo_of
 from .standin import StandIn
 
 RATE: Final = 4 << 20  # bytes a second: eight megabytes in about two seconds, so that one sees them come
@@ -256,5 +256,11 @@ def _sha256(blob: Blob) -> dict[str, str]:
 
 def _lora(name: str, version_id: int, file_name: str, blob: Blob) -> ServedModel:
     file = ServedFile(id=version_id - 1000, name=file_name, blob=blob)
-    version = ServedVersion(id=version_id, base_model="SD 3.5", files=(file,), trained_words=(name.lower(),))
+    version = ServedVersion(
+        id=version_id,
+        base_model="SD 3.5",
+        files=(file,),
+        trained_words=(name.lower(),),
+        images=(ServedImage(id=version_id - 2000, data=pictures.seascape(name)),),
+    )
     return ServedModel(id=version_id - 100, name=name, type="LORA", versions=(version,))

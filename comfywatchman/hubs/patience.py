@@ -8,13 +8,13 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final, TypeVar
 
 from ..errors import HubUnavailable
+from ..hands import Hands
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -92,7 +92,7 @@ def at_once(work: Callable[[S], T], items: Iterable[S]) -> list[T]:
     todo = list(items)
     if len(todo) < 2:
         return [work(item) for item in todo]
-    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="hub") as pool:
+    with Hands(AT_ONCE, name="comfywatchman-hub") as pool:
         return list(pool.map(work, todo))
 
 

@@ -125,7 +125,7 @@ class Index:
             stat = path.stat()
         except (OSError, ValueError):
             return None
-        return self._find(_real_path(path), stat.st_size, stat.st_mtime_ns)
+        return self._find(_real_path(path, stat.st_mtime_ns), stat.st_size, stat.st_mtime_ns)
 
     def find_listed(self, file: LocalFile) -> Indexed | None:
         """The same for a file of a scan, which told size and time."""
@@ -263,6 +263,7 @@ class Index:
             return self._base
 
 
+_BITS: Final = 63  # of SQLite's integers, less the sign: file systems know times beyond the year 2262
 _LISTED: Final = ", ".join(COLUMNS)
 _MARKS: Final = ", ".join("?" * len(COLUMNS))
 _ORDER: Final = " ORDER BY iif(hub = 'civitai', CAST(version_id AS INTEGER), 0) DESC, fetched DESC, real"
@@ -309,11 +310,13 @@ def _standing(file: LocalFile) -> bool | None:
 
 
 def _real(file: LocalFile) -> str | None:
-    return _real_path(Path(file.root, file.path))
+    return _real_path(Path(file.root, file.path), file.mtime_ns)
 
 
-def _real_path(path: Path) -> str | None:
-    """What a file is known by, whichever links lead to it; None for names that are no text."""
+def _real_path(path: Path, mtime_ns: int) -> str | None:
+    """What a file is known by, whichever links lead to it; None for names and times that no row can hold."""
+    if mtime_ns.bit_length() > _BITS:
+        return None
     try:
         real = os.path.normcase(os.path.realpath(path))
         real.encode()

@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -47,14 +47,15 @@ class Root:
 class Roots:
     """All roots of one installation.
 
-    `comfyui` is its base directory, None for a bare models folder. `notes` tell what was left out of
-    the extra files.
+    `comfyui` is its base directory, None for a bare models folder. `chosen` says where the user wants new
+    files of a folder. `notes` tell what was left out of the extra files.
     """
 
     models_dir: Path
     comfyui: Path | None
     by_folder: Mapping[str, tuple[Root, ...]]
     download_base: Path | None = None
+    chosen: Mapping[str, Path] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     @property
@@ -80,8 +81,9 @@ class Roots:
     def target(self, folder: str) -> Path:
         """Where a new file of a folder belongs.
 
-        Not simply the first: that is `models/unet` for diffusion_models. It is the directory the user
-        made the default, else the one the Manager saves to, else one of the folder's own name.
+        Not simply the first: that is `models/unet` for diffusion_models. It is the directory the user chose
+        in the settings, else made the default in a file, else the one the Manager saves to, else one of
+        the folder's own name.
 
         Raises:
             UnknownFolder: as for `roots`.
@@ -91,7 +93,8 @@ class Roots:
             raise Refused(f"folder {folder!r}: only its owner puts files there")
         roots = [root for root in self.roots(folder) if not root.output]
         chosen = (
-            next((root for root in roots if root.default), None)
+            next((root for root in roots if root.path == self.chosen.get(canonical_folder(folder))), None)
+            or next((root for root in roots if root.default), None)
             or next((root for root in roots if self._is_download_place(root)), None)
             or next((root for root in roots if root.path.name == root.folder), None)
         )

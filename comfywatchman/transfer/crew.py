@@ -88,6 +88,7 @@ class Crew:
         self._rests: dict[str, float] = {}  # host → when it may be asked again
         self._change = threading.Condition()
         self._claiming = threading.Lock()
+        self._fault: Exception | None = None
 
     @property
     def jobs(self) -> dict[str, Job]:
@@ -109,6 +110,8 @@ class Crew:
             name = "comfywatchman-transfer"
             threading.Thread(target=self._work_until, args=(end,), name=name, daemon=True).start()
         self._await(ends, tick)
+        if self._fault is not None:
+            raise self._fault
 
     def _await(self, ends: list[threading.Event], tick: Callable[[], None]) -> None:
         """Wait for the workers, and wake those that are to stop."""
@@ -232,9 +235,12 @@ class Crew:
     # ── one worker ──
 
     def _work_until(self, end: threading.Event) -> None:
-        """Work, and say when it is over."""
+        """Work, and say when it is over; a fault of the feed ends the run, as its transfers never would."""
         try:
             self._work()
+        except Exception as fault:  # noqa: BLE001 - `work` raises it in the thread that waits
+            self._fault = fault
+            self._stop.set()
         finally:
             end.set()
 

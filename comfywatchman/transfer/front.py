@@ -13,9 +13,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
+from ..hands import Hands
 from ..hasher import Hasher
 from .journal import Mark
 from .limits import Limits
@@ -50,7 +50,7 @@ class Front:
         self._claims = dict(partial.journal.marks)
         self._marks: list[Mark] = []
         self._saved = time.monotonic()
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="comfywatchman-hash")
+        self._pool = Hands(1, name="comfywatchman-hash")
         self._work = self._pool.submit(self._run)
 
     @property

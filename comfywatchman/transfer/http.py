@@ -202,7 +202,7 @@ class Client:
         if response.status_code == 416 and ask.stop is not None:
             raise Changed if ask.start else NoRanges
         if response.status_code not in (200, 206):
-            body = _error_body(response)
+            body = _error_body(response, patience=self._limits.stall)
             raise refusal(
                 response.status_code,
                 response.headers,
@@ -318,10 +318,15 @@ def _is_proxys(fault: Exception) -> bool:
     return any(find_cause(fault, kind) for kind in kinds)
 
 
-def _error_body(response: requests.Response) -> bytes:
-    """The first bytes of an error's body, as far as they come at once."""
+def _error_body(response: requests.Response, *, patience: float) -> bytes:
+    """The first bytes of an error's body, as far as they come within some seconds."""
+    until, body = time.monotonic() + patience, b""
     try:
-        body: bytes = response.raw.read(_ERROR_BODY, decode_content=True)
+        while len(body) < _ERROR_BODY and time.monotonic() < until:
+            data: bytes = response.raw.read1(_ERROR_BODY - len(body), decode_content=True)
+            if not data:
+                break
+            body += data
     except (faults.HTTPError, OSError):
         return b""
     finally:

@@ -10,10 +10,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
 from ..errors import WatchmanError
+from ..hands import Hands
 from .ask import Ask, Changed, NoRanges
 from .front import Damaged, Front
 from .http import Body, Client
@@ -75,7 +76,7 @@ class Lanes:
         if first.stop is not None and first.stop < self._next:
             self._give_back(first.stop, self._next)
         self._running = 1
-        with ThreadPoolExecutor(self._limits.segments, thread_name_prefix="comfywatchman-lane") as self._pool:
+        with Hands(self._limits.segments, name="comfywatchman-lane") as self._pool:
             self._lane(first)
             while self._lanes:
                 self._lanes.pop().result()

@@ -16,6 +16,7 @@ from .journal import Identity
 from .limits import Limits
 from .partial import Partial, kept_bytes
 from .place import Place, disk_errors
+from .publish import find_same
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,11 @@ def _look(transfer: Transfer, roots: tuple[str, ...]) -> _Need:
         if found is not None and (found.st_mode & 0o170000) == 0o040000:
             raise NotWritable(f"{where}: a folder has this name")
         identity = Identity.of(transfer.source)
-        Partial.begin(place, name, identity).release()  # gives back what a killed run had set aside, too
+        try:
+            Partial.begin(place, name, identity).release()  # gives back what a killed run had set aside, too
+        except OSError:
+            if find_same(place, name, transfer.source) is None:
+                raise  # else nothing needs to be written
         kept = max(kept_bytes(place, name, identity), held_room(place.folder, name))
         here = found is not None and found.st_size == transfer.source.size
         size = 0 if here else max(0, (transfer.source.size or 0) - kept)

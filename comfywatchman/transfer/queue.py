@@ -28,7 +28,7 @@ from .http import Client
 from .limits import Limits
 from .owner import find_self
 from .preflight import Problem, preflight
-from .rows import PATIENCE, Ids, open_base
+from .rows import PATIENCE, Ids, Standing, open_base
 from .shared import Shared, clear_partials, device_of
 from .store import Store
 
@@ -67,11 +67,27 @@ class Queue:
         """Tell a listener of everything this queue carries out, until what is returned is called."""
         return self._listeners.add(listener)
 
+    def use_roots(self, roots: tuple[str, ...]) -> None:
+        """Write to these folders from the next run on."""
+        self._roots = roots
+
     # ── what stands in it ──
 
     def entries(self, ids: Ids = None) -> list[Entry]:
         """Entries in the order in which they are carried out."""
         return self._store.entries(ids)
+
+    def standings(self, ids: Ids = None) -> dict[str, Standing]:
+        """Where entries stand, in short: to be looked up again and again."""
+        return self._store.standings(ids)
+
+    def order(self) -> list[str]:
+        """The ids of all entries in the order in which they are carried out."""
+        return self._store.order()
+
+    def is_waiting(self) -> bool:
+        """Whether something is queued that a run could carry out, or runs somewhere."""
+        return not self._store.is_idle()
 
     def preflight(self, transfers: Sequence[Transfer], *, limits: Limits | None = None) -> list[Problem]:
         """Look at every target before anything is asked of the network; see `preflight`.

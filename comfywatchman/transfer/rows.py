@@ -49,6 +49,7 @@ class Standing:
     state: State
     done: int
     owner: str | None
+    size: int | None = None
 
 
 def open_base(
@@ -82,12 +83,24 @@ class Rows:
 
     def standings(self, ids: Ids = None) -> dict[str, Standing]:
         """Where entries stand."""
-        rows = self._read(f"SELECT id, state, done, owner FROM entries WHERE {AMONG}", ids=json_list(ids))
+        rows = self._read(
+            f"SELECT id, state, done, owner, size FROM entries WHERE {AMONG}", ids=json_list(ids)
+        )
         known = {state.value: state for state in State}
         return {
-            str(row[0]): Standing(known.get(row[1], State.FAILED), _whole_number(row[2]), row[3])
+            str(row[0]): Standing(
+                known.get(row[1], State.FAILED),
+                _whole_number(row[2]),
+                row[3],
+                row[4] if isinstance(row[4], int) else None,
+            )
             for row in rows
         }
+
+    def order(self) -> list[str]:
+        """The ids of all entries, in the order in which they are carried out."""
+        rows = self._read("SELECT id FROM entries ORDER BY priority DESC, position")
+        return [str(row[0]) for row in rows]
 
     def is_idle(self, ids: Ids = None) -> bool:
         """Whether none of them waits or runs, here or elsewhere."""

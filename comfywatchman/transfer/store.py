@@ -186,9 +186,9 @@ class Store(Rows):
         self._base.do(step)
 
     def reap(self) -> None:
-        """Queue again what dead processes had in hand."""
+        """Queue again what dead processes had in hand, and what runs in nobody's."""
         rows = self._read(
-            "SELECT DISTINCT owner, max(seen) FROM entries WHERE owner IS NOT NULL GROUP BY owner"
+            "SELECT owner, max(seen) FROM entries WHERE owner IS NOT NULL OR state = 'running' GROUP BY owner"
             " UNION SELECT asker, max(asked) FROM entries WHERE asker IS NOT NULL GROUP BY asker"
         )
         for owner in {owner for owner, seen in rows if not self._lives(owner, seen)}:
@@ -196,7 +196,7 @@ class Store(Rows):
             self._write(
                 """
                 UPDATE entries SET owner = NULL, state = iif(state = 'running', 'queued', state)
-                WHERE owner = :gone
+                WHERE owner IS :gone
                 """,
                 gone=owner,
             )

@@ -58,7 +58,7 @@ def read_workflow(source: bytes | BinaryIO) -> Workflow:
 
 
 def _read_text(text: bytes, container: str) -> Workflow:
-    return _read_document(_parse(text), container)
+    return read_document(_parse(text), container=container)
 
 
 def _parse(text: bytes | str) -> Json:
@@ -68,8 +68,12 @@ def _parse(text: bytes | str) -> Json:
         raise InvalidWorkflow(f"workflow: {fault.message}") from fault
 
 
-def _read_document(document: Json, container: str) -> Workflow:
-    """Tell the forms apart, looking through the wrappers that tools put around them."""
+def read_document(document: Json, *, container: str = "json") -> Workflow:
+    """Read a workflow that is JSON already, in either form, looking through the wrappers of tools.
+
+    Raises:
+        InvalidWorkflow: it is none, or cannot be read.
+    """
     for _ in range(4):
         if isinstance(document, list):
             document = _unwrap_list(document)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from ..catalog import Json, base_name
@@ -22,7 +22,8 @@ class Reference:
     `node_id` is "12", or "7:3" inside a subgraph. `name` is what the widget says with `/` for
     separators; it has no extension where the node takes none (embeddings, LoRA tags). `folder` is
     ComfyUI's canonical name; `other_folders` also serve this input. `url` and `digest` come from the
-    workflow's own metadata for just this file. `active` is False on muted and bypassed nodes.
+    workflow's own metadata for just this file. `active` is False on muted and bypassed nodes. `text` is what
+    the widget says to the letter; empty when it is not known.
     """
 
     node_id: str
@@ -34,6 +35,7 @@ class Reference:
     url: str | None = None
     digest: Digest | None = None
     active: bool = True
+    text: str = field(default="", compare=False)
 
     def to_dict(self) -> dict[str, Json]:
         """The REFERENCE object of the JSON documents, without its resolution."""
@@ -112,6 +114,7 @@ def _make_reference(node: Node, place: Place, hint: Hint | None) -> Reference:
         url=hint.url if hint is not None else None,
         digest=hint.digest if hint is not None else None,
         active=node.active and place.active,
+        text=place.text,
     )
 
 

@@ -9,12 +9,12 @@ import pytest
 from cli_desk import LORA, OTHER_LORA, VAE, Desk, lines_with
 from fakehub import faults
 
-from comfywatchman.catalog import LocalFile, RemoteFile
+from comfywatchman.catalog import LocalFile, RemoteFile, page_of
 from comfywatchman.cli.bars import Bars
 from comfywatchman.cli.cards import render_description, render_listing
 from comfywatchman.cli.tables import columns, format_size, render_table, shorten
 from comfywatchman.cli.views import render_answer, render_plan
-from comfywatchman.cli.words import page_of, short_path
+from comfywatchman.cli.words import short_path
 from comfywatchman.digest import Digest
 from comfywatchman.library.examination import Examination, Inside
 from comfywatchman.library.sidecars.beside import Beside

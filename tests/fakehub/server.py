@@ -166,7 +166,7 @@ class _HabitualCivitai(Civitai):
     def link(self, host: str) -> Link:
         if self.habits.download_url == "file-id":
             return super().link(host)
-        return lambda version, file: f"http://{host}/api/download/models/{version.id}{_query(version, file)}"
+        return _QueryLink(host)
 
     def by_hashes(self, request: Request) -> Answer:
         answer = super().by_hashes(request)
@@ -175,6 +175,13 @@ class _HabitualCivitai(Civitai):
         return replace(
             answer, body=answer.body.replace(b"http://undefined/", f"http://{request.host}/".encode())
         )
+
+
+class _QueryLink(Link):
+    """Downloads by their metadata."""
+
+    def __call__(self, version: ServedVersion, file: ServedFile) -> str:
+        return f"http://{self.host}/api/download/models/{version.id}{_query(version, file)}"
 
 
 def _query(version: ServedVersion, file: ServedFile) -> str:

@@ -114,6 +114,17 @@ def test_changed_file_is_another(disk: Disk, index: Index) -> None:
     assert index.find(path) is None
 
 
+@pytest.mark.parametrize("mtime_ns", [1 << 63, -(1 << 63) - 1])
+def test_times_out_of_bounds(disk: Disk, index: Index, mtime_ns: int) -> None:
+    """A file of a time that SQLite has no number for is known by no row, and stops nothing."""
+    kept = disk.fetched("a.safetensors")
+    index.put(kept)
+    odd = replace(kept, file=replace(kept.file, mtime_ns=mtime_ns))
+    assert index.put(odd) == odd
+    assert index.find_listed(odd.file) is None
+    assert index.find_listed(kept.file) == kept
+
+
 def test_vanished(disk: Disk, index: Index) -> None:
     """A file that is gone is not found, told as lost, and found again when it is back."""
     row = index.put(disk.fetched("a.safetensors"))

@@ -53,6 +53,14 @@ def test_ours_is_merged(model: Path) -> None:
     assert written(model) == {**added, "name": "v1.0"}
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
+def test_pipe_in_its_place(model: Path) -> None:
+    """A pipe is another program's, and is not waited for."""
+    os.mkfifo(info(model))
+    assert find_standing(model) == "others"
+    assert write_sidecar(model, {"id": 22}) is False
+
+
 def test_same_again_is_not_written(model: Path) -> None:
     """Nothing is written when nothing is new."""
     write_sidecar(model, {"id": 22})

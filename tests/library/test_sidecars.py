@@ -336,6 +336,16 @@ def test_damaged_beside(tmp_path: Path) -> None:
     assert sorted(unread.path for unread in found.unread) == ["ink.info", "ink.json"]
 
 
+def test_names_that_are_known(tmp_path: Path) -> None:
+    """Who knows the folder's names finds the same, and nothing that is not among them."""
+    found = beside(tmp_path, {"ink.txt": b"note", "ink.png": b""})
+    path = tmp_path / NAME
+    assert (len(found.sidecars), found.preview) == (1, "ink.png")
+    assert find_beside(path, names={entry.name for entry in tmp_path.iterdir()}) == found
+    assert find_beside(path, names={"ink.png"}) == Beside(preview="ink.png")
+    assert find_beside(path, names={"ink.md"}) == Beside()
+
+
 def test_names_that_mislead(tmp_path: Path) -> None:
     """The file itself, folders, pipes and names too long to be tried are no sidecars."""
     (tmp_path / "ink.metadata.json").mkdir()

@@ -8,6 +8,7 @@ import re
 import socket
 import ssl
 import threading
+import time
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -273,6 +274,28 @@ def test_what_they_become(fault: Exception, expected: type[WatchmanError]) -> No
 def _broken_error(x: Exchange) -> None:
     x.head(404, ("Content-Length", "100"))
     x.close = True
+
+
+def _dripping_error(x: Exchange) -> None:
+    x.head(404, ("Content-Length", "60000"))
+    with suppress(OSError):
+        for _ in range(100):
+            x.sock.sendall(b"x")
+            time.sleep(QUICK.stall / 4)
+    x.close = True
+
+
+def test_error_body_that_drips() -> None:
+    """The text of an error is not waited for longer than a silent line would be."""
+    with FaultServer() as server:
+        url = server.put("/m", b"", _dripping_error)
+        with Client(
+            guard=guard_for(server.origin), limits=QUICK, authorize=no_token, stop=threading.Event()
+        ) as client:
+            began = time.monotonic()
+            with pytest.raises(errors.NotFound):
+                client.open(Ask(url=url, hub="web", name=NAME))
+            assert time.monotonic() - began < 10 * QUICK.stall
 
 
 def test_error_body_that_breaks() -> None:

@@ -8,7 +8,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -25,7 +25,9 @@ from comfywatchman.catalog import Verification
 from comfywatchman.digest import Digest
 from comfywatchman.hasher import Hasher
 from comfywatchman.plan import Transfer
+from comfywatchman.transfer.crew import Crew
 from comfywatchman.transfer.events import Outcome, Progress, State
+from comfywatchman.transfer.http import Client
 from comfywatchman.transfer.limits import Limits
 from comfywatchman.transfer.preflight import preflight
 from comfywatchman.transfer.queue import run
@@ -500,6 +502,42 @@ def test_disk_that_is_full(
     (outcome,) = go(server, moved, limits=replace(QUICK, reserve_from=reserve_from))
     assert isinstance(outcome.error, errors.NoSpace) is not sent
     assert names(tmp_path) == ([NAME] if sent else [])
+
+
+class _BrokenFeed:
+    """A feed with a fault, in one of its verbs."""
+
+    def __init__(self, moved: Transfer, verb: str) -> None:
+        self._left, self._verb = [moved], verb
+
+    def claim(self, *, resting: Collection[str], small: int) -> tuple[str, Transfer] | None:
+        self._break("claim")
+        return ("1", self._left.pop()) if self._left else None
+
+    def end(self, key: str, outcome: Outcome) -> None:
+        self._break("end")
+
+    def is_over(self) -> bool:
+        self._break("is_over")
+        return not self._left
+
+    def _break(self, verb: str) -> None:
+        if verb == self._verb:
+            raise RuntimeError(verb)
+
+
+@pytest.mark.parametrize("verb", ["claim", "end", "is_over"])
+def test_fault_of_the_feed(server: FaultServer, tmp_path: Path, verb: str) -> None:
+    """A fault where the transfers come from is raised to who waits, and keeps nobody waiting."""
+    stop = threading.Event()
+    threading.Timer(10, stop.set).start()
+    feed = _BrokenFeed(transfer(tmp_path, server.put("/m", DATA), DATA), verb)
+    began = time.monotonic()
+    with Client(guard=guard_for(server.origin), limits=QUICK, authorize=no_token, stop=stop) as client:
+        crew = Crew(feed, client=client, limits=QUICK, stop=stop, tell=lambda _p: None, roots=())
+        with pytest.raises(RuntimeError, match=verb):
+            crew.work(lambda: None, hands=3)
+    assert time.monotonic() - began < 5
 
 
 # ── preflight ──

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -365,6 +366,7 @@ except KeyboardInterrupt:
     ("change", "said"),
     [
         ({"root": "/nowhere/else"}, "is no root"),
+        ({"root": ""}, "is no root"),
         ({"consent": Consent.REFUSED, "reason": "an archive"}, "an archive"),
         ({"url": "https://example.com/m?token=abc"}, "may hold a secret"),
     ],
@@ -756,3 +758,24 @@ def test_lease(tmp_path: Path, owner: str, age: float, state: State) -> None:
     near = Store(base, find_self(), clock=lambda: clock[0])
     near.reap()
     assert [e.state for e in near.entries()] == [state]
+
+
+def test_running_in_nobodys_hands(server: FaultServer, tmp_path: Path) -> None:
+    """An entry that the file says runs, and by nobody, is queued again and keeps no run waiting."""
+    with Queue(tmp_path / "data", roots=(str(tmp_path),)) as queue:
+        ids = queue.add([transfer(tmp_path, server.put("/m", DATA), DATA)])
+        queue._store.move(ids, start={State.QUEUED}, to=State.RUNNING)
+        stop = threading.Event()
+        threading.Timer(10, stop.set).start()
+        queue.work(authorize=no_token, limits=QUICK, guard=guard_for(server.origin), stop=stop)
+        assert [entry.state for entry in queue.entries()] == [State.VERIFIED]
+
+
+def test_root_that_is_none(tmp_path: Path) -> None:
+    """An entry whose root can be no directory's path is dropped when it is read."""
+    with Queue(tmp_path / "data", roots=(str(tmp_path),)) as queue:
+        queue.add([transfer(tmp_path, "https://example.com/m", DATA)])
+    with closing(sqlite3.connect(tmp_path / "data" / FILE_NAME, isolation_level=None)) as base:
+        base.execute("UPDATE entries SET transfer = json_set(transfer, '$.root', '/a' || char(0) || 'b')")
+    with Queue(tmp_path / "data", roots=(str(tmp_path),)) as queue:
+        assert queue.entries() == []

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -12,12 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from chromiumkit import ARGUMENTS, find_chromium
+from fakehub.server import FakeHub
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
+    from webstage import Stage, Stages
 
 ROOT = Path(__file__).resolve().parents[2]
-NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
 class Files(SimpleHTTPRequestHandler):
@@ -45,10 +45,26 @@ def site() -> Iterator[str]:
 def chromium() -> Iterator[Browser]:
     """A Chromium of this machine, `CHROMIUM` or on the path; without one the test is skipped."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+    path = find_chromium()
     if path is None:
         pytest.skip("no Chromium: install one, or name it in CHROMIUM")
     with playwright.sync_playwright() as running:
-        browser = running.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        browser = running.chromium.launch(executable_path=path, args=list(ARGUMENTS))
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def stages(chromium: Browser, fakehub: FakeHub, tmp_path: Path) -> Iterator[Stages]:
+    """Makes stages over one hub and one folder."""
+    from webstage import Stages
+
+    made = Stages(tmp_path, fakehub, chromium)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def stage(stages: Stages) -> Stage:
+    """A hub, model folders and our routes on the project's own host."""
+    return stages.make()

@@ -309,6 +309,7 @@ export const SETTINGS = [
   { key: "fetch_certain", value: false, default: false, origin: "default", kind: "flag", choices: null, help: "fetch what is certain without a question", writable: true },
   { key: "bandwidth", value: 20_971_520, default: null, origin: "file", kind: "size", choices: null, help: "the most bytes a second over all transfers", writable: true },
   { key: "transfers_at_once", value: 3, default: 3, origin: "default", kind: "count", choices: null, help: "files fetched at the same time", writable: true },
+  { key: "targets", value: { gone: null }, default: {}, origin: "default", kind: "places", choices: null, help: "where new files of a folder go, if several directories serve it", writable: true },
   { key: "nsfw", value: false, default: false, origin: "default", kind: "flag", choices: null, help: "show adult models in search", writable: true },
   { key: "cache_hours", value: 720, default: 720, origin: "default", kind: "count", choices: null, help: "the longest that a hub's answer is remembered", writable: true },
   { key: "automatic_cap", value: 32_212_254_720, default: 32_212_254_720, origin: "default", kind: "size", choices: null, help: "the largest file fetched without a question", writable: false },

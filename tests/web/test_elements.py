@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from comfywatchman.demo.pictures import seascape
+from comfywatchman.library.previews import make_preview
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
@@ -87,9 +90,9 @@ def test_hostile_text_control(gallery: Open) -> None:
     assert len(page.evaluate("probes.odd()")) > 3
 
 
-@pytest.mark.parametrize("width", [320, 380, 560, 900])
+@pytest.mark.parametrize("width", [200, 260, 320, 380, 560, 900])
 def test_width(gallery: Open, width: int) -> None:
-    """From 320 to 900 pixels nothing sticks out of the panel, however long a name is."""
+    """From 200 to 900 pixels nothing sticks out of the panel, however long a name is."""
     page = gallery("everything,choose,down,transfers,settings,hostile-0", width=width)
     page.evaluate("probes.unfold()")
     page.wait_for_timeout(50)
@@ -98,7 +101,7 @@ def test_width(gallery: Open, width: int) -> None:
 
 def test_width_control(gallery: Open) -> None:
     """In a panel far too narrow something does stick out: the test above would see it."""
-    page = gallery("transfers", width=150)
+    page = gallery("transfers", width=70)
     assert page.evaluate("probes.sticking()") != []
 
 
@@ -117,6 +120,33 @@ def test_tabs_by_keyboard(gallery: Open) -> None:
     assert page.get_by_role("tab", selected=True).inner_text() == "Settings"
     assert page.locator("[role=tab][tabindex='0']").count() == 1
     assert heard(page, "wm-tab")[-1] == {"tab": "settings"}
+
+
+@pytest.mark.parametrize("status", [200, 404])
+def test_pictures(gallery: Open, status: int) -> None:
+    """A candidate's picture fills its box once it has come; without it the sign stays, and nothing moves."""
+    page = gallery("choose")
+    drawn = make_preview(seascape("flux"))
+    waiting: list[Any] = []
+
+    def hold(route: Any) -> None:
+        waiting.append(route)
+
+    page.route("**/comfywatchman/v1/previews/*", hold)
+    page.get_by_role("button", name="Choose from 3").click()
+    picture = page.get_by_role("img", name="Example image of FLUX.1 [dev] fp8 · fp8 e4m3fn")
+    boxes = page.locator(".picture")
+    before = [box.bounding_box() for box in boxes.all()]
+    page.wait_for_timeout(100)
+    (request,) = waiting
+    assert "referer" not in request.request.headers
+    request.fulfill(status=status, content_type="image/jpeg", body=drawn if status == 200 else b"")
+    picture.evaluate("one => one.decode().catch(() => null)")
+
+    assert picture.evaluate("one => getComputedStyle(one).opacity") == ("1" if status == 200 else "0")
+    assert picture.evaluate("one => one.naturalWidth") == (104 if status == 200 else 0)
+    assert [box.bounding_box() for box in boxes.all()] == before
+    assert {(box["width"], box["height"]) for box in before if box} == {(72, 96)}
 
 
 def test_choosing_by_keyboard(gallery: Open) -> None:
@@ -203,6 +233,15 @@ def test_settings(gallery: Open) -> None:
         {"fetch_certain": True},
     ]
     assert page.locator("input#automatic_cap").count() == 0
+
+
+def test_targets(gallery: Open) -> None:
+    """Where several directories serve a folder one of them is chosen; the others are not asked about."""
+    page = gallery("settings")
+    page.get_by_label("Where new loras go").select_option("big/loras")
+    assert heard(page, "wm-settings") == [{"changes": {"targets": {"loras": "r3"}}}]
+    assert page.get_by_label("Where new vae go").count() == 0
+    assert "[object Object]" not in page.locator("wm-settings").inner_text()
 
 
 def test_filter(gallery: Open) -> None:

@@ -149,6 +149,26 @@ test("events: ticks of a transfer nobody knew make the list be read; a plan's ne
   assert.equal(desk.calls.length, calls);
 });
 
+test("a server that refuses to answer is not one that is away", async () => {
+  const desk = new Desk({ "GET status": [403, "not-allowed"] });
+  await desk.wiring.start();
+  desk.answers = { "GET status": [403, "not-allowed"], "GET transfers": [403, "not-allowed"], "GET settings": [403, "not-allowed"] };
+  desk.store.dispatch({ type: "link", link: "ready" });
+  await desk.wiring.start();
+  assert.deepEqual([desk.store.state.link, desk.store.state.fault?.code], ["ready", "not-allowed"]);
+});
+
+test("a plan that a server begun anew does not know is made again, once", async () => {
+  const desk = new Desk({ "POST inspections": INSPECTION, "POST plans": plan({ id: "p1", stage: "known" }), "GET plans/p1": [404, "plan-gone"] });
+  await desk.wiring.look("w", WORKFLOW);
+  await desk.wiring.find("w");
+  desk.answers["POST plans"] = plan({ id: "p2" });
+  await desk.wiring.hear("comfywatchman.operation", { id: "p1" });
+  await desk.wiring.hear("comfywatchman.operation", { id: "p1" });
+  assert.deepEqual([desk.view.plan?.id, desk.view.planning], ["p2", false]);
+  assert.equal(desk.asked.filter((call) => call === "GET plans/p1").length, 1);
+});
+
 test("a token is set, then tested; it stays nowhere in the state", async () => {
   const desk = new Desk({ "GET status": STATUS, "PUT tokens/civitai": { hub: "civitai", has_token: true, where: "file" }, "POST tokens/civitai/test": { account: "me" } });
   await desk.wiring.refresh();
@@ -157,8 +177,10 @@ test("a token is set, then tested; it stays nowhere in the state", async () => {
   assert.deepEqual([status?.hubs[0].has_token, tokens.civitai.state], [true, "good"]);
   assert.ok(!JSON.stringify([desk.store.state, desk.kept]).includes("s3cret"));
   desk.answers["POST tokens/civitai/test"] = [403, "login-required"];
-  await desk.wiring.testToken("civitai");
-  assert.equal(desk.store.state.tokens.civitai.state, "bad");
+  await desk.wiring.tokens.test("civitai");
+  const { state, message } = desk.store.state.tokens.civitai;
+  assert.equal(state, "bad");
+  assert.match(message, /does not accept this token/); // the server's hint is for the command line
 });
 
 test("a token that works makes locked files be asked about again", async () => {

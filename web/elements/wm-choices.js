@@ -45,6 +45,7 @@ export class WmChoices extends WmElement {
       }
 
       .choice {
+        align-content: start;
         cursor: pointer;
         display: grid;
         flex: 1;
@@ -74,12 +75,25 @@ export class WmChoices extends WmElement {
         width: 56px;
       }
 
+      .pictured .choice {
+        grid-template-columns: 72px minmax(0, 1fr);
+      }
+
+      .pictured .picture {
+        aspect-ratio: 3 / 4;
+        width: 72px;
+      }
+
       .picture img {
         height: 100%;
         inset: 0;
         object-fit: cover;
         position: absolute;
         width: 100%;
+      }
+
+      .picture img.gone {
+        opacity: 0;
       }
 
       .title {
@@ -137,7 +151,8 @@ export class WmChoices extends WmElement {
   render() {
     const item = this.item;
     if (!item) return nothing;
-    return html`<div class="group" role="radiogroup" aria-label=${t("choices.label", { name: item.name })}
+    const pictured = item.candidates.some(({ preview }) => previewLink(this.base, preview));
+    return html`<div class="group ${pictured ? "pictured" : ""}" role="radiogroup" aria-label=${t("choices.label", { name: item.name })}
       @keydown=${this.#onKey}>${item.candidates.map((candidate) => this.#card(candidate))}</div>`;
   }
 
@@ -168,7 +183,8 @@ export class WmChoices extends WmElement {
   #picture(candidate) {
     const source = previewLink(this.base, candidate.preview);
     if (!source) return icon("image");
-    return html`${icon("image")}<img src=${source} alt="" loading="lazy" referrerpolicy="no-referrer" @error=${hide} />`;
+    return html`${icon("image")}<img src=${source} alt=${t("choices.preview", { name: titleOf(candidate) })} loading="lazy"
+      decoding="async" fetchpriority="low" referrerpolicy="no-referrer" @load=${onPicture} @error=${onPicture} />`;
   }
 
   /** The one card that Tab stops at. */
@@ -234,9 +250,9 @@ function unavailable(candidate) {
   return html`<div class="wm-small wm-warn wm-row" style="grid-column: 1 / -1">${icon("lock")}<span class="wm-grow">${why}</span></div>`;
 }
 
-/** @param {globalThis.Event} event */
-function hide(event) {
-  if (event.target instanceof HTMLElement) event.target.hidden = true;
+/** A picture that does not come leaves the sign behind it to be seen. @param {globalThis.Event} event */
+function onPicture({ type, target }) {
+  if (target instanceof HTMLElement) target.classList.toggle("gone", type === "error");
 }
 
 define("wm-choices", WmChoices);

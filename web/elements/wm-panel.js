@@ -62,7 +62,8 @@ export class WmPanel extends WmElement {
 
       [role="tablist"] {
         display: flex;
-        gap: 4px;
+        flex-wrap: wrap;
+        gap: 0 4px;
       }
 
       [role="tab"] {
@@ -205,7 +206,7 @@ export class WmPanel extends WmElement {
           <p class="wm-small wm-muted">${t("tokens.explain")}</p>
           <wm-tokens .hubs=${status?.hubs ?? []} .notes=${tokens}></wm-tokens>
           <h3>${t("settings.title")}</h3>
-          <wm-settings .settings=${settings}></wm-settings>
+          <wm-settings .settings=${settings} .roots=${status?.roots ?? []}></wm-settings>
         </div>`;
       default:
         return html`<wm-missing .view=${view} .transfers=${active} .status=${status} .notes=${tokens}
@@ -221,7 +222,9 @@ export class WmPanel extends WmElement {
   }
 
   #notes() {
-    const { link, status, fault } = this.state;
+    const { link, status } = this.state;
+    const isBelow = this.state.fault?.message === currentView(this.state)?.fault?.message && this.tab === "missing";
+    const fault = isBelow ? null : this.state.fault;
     const down = status?.offline ? [] : (status?.hubs.filter((hub) => hub.state === "unreachable") ?? []);
     return html`
       ${link === "lost" ? note("wm-bad", "offline", t("panel.lost")) : nothing}

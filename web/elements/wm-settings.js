@@ -1,7 +1,9 @@
 // Our settings as rows, for our panel and for ComfyUI's settings dialog: <wm-settings .settings>.
-// With `only` (keys, separated by spaces) those alone. Wish: `wm-settings` { changes }; a null takes the default.
+// With `only` (keys, separated by spaces) those alone; `roots` are what folders may be given as a target.
+// `bare` leaves the names out, for a row that has one.
+// Wish: `wm-settings` { changes }; a null takes the default.
 
-/** @import { Setting } from "../types.js" */
+/** @import { Root, Setting } from "../types.js" */
 
 import { formatSize, hasSettingName, settingName } from "../format.js";
 import { css, html, live, nothing } from "../vendor/lit.js";
@@ -11,13 +13,16 @@ import { WmElement, define, keepKeys } from "./base.js";
 export class WmSettings extends WmElement {
   static properties = {
     settings: { attribute: false },
+    roots: { attribute: false },
     only: {},
+    bare: { type: Boolean, reflect: true },
   };
 
   static styles = [
     WmElement.styles,
     css`
       :host {
+        container-type: inline-size;
         display: block;
       }
 
@@ -51,6 +56,31 @@ export class WmSettings extends WmElement {
         width: 120px;
       }
 
+      @container (max-width: 240px) {
+        .setting {
+          grid-template-columns: minmax(0, 1fr);
+        }
+
+        .setting .value {
+          grid-column: 1;
+          grid-row: auto;
+          justify-content: start;
+        }
+      }
+
+      :host([bare]) .setting {
+        border: 0;
+        padding: 2px 0;
+      }
+
+      .alone {
+        text-align: end;
+      }
+
+      :host([bare]) .value {
+        grid-row: 1;
+      }
+
       details {
         margin-top: 8px;
       }
@@ -67,8 +97,11 @@ export class WmSettings extends WmElement {
     super();
     /** @type {Setting[] | null} */
     this.settings = null;
+    /** @type {Root[]} */
+    this.roots = [];
     /** @type {string | null} */
     this.only = null;
+    this.bare = false;
   }
 
   render() {
@@ -85,12 +118,45 @@ export class WmSettings extends WmElement {
 
   /** @param {Setting} setting */
   #row(setting) {
+    if (setting.kind === "places" && isWritable(setting)) return this.#targets(setting);
     const writable = isWritable(setting);
     const why = setting.origin === "environment" ? t("settings.environment") : writable ? "" : t("settings.guarded");
     return html`<div class="setting">
-      <label for=${writable ? setting.key : nothing} id="label-${setting.key}">${settingName(setting)}</label>
-      <div class="value">${writable ? this.#control(setting) : html`<span class="wm-muted">${shownValue(setting)}</span>`}</div>
-      <p class="wm-small wm-muted" id="help-${setting.key}">${setting.help}${why ? ` · ${why}` : ""}</p>
+      <label class=${this.bare ? "wm-hidden" : ""} for=${writable ? setting.key : nothing} id="label-${setting.key}">${settingName(setting)}</label>
+      <div class="value" title=${this.bare ? setting.help : nothing}>${writable ? this.#control(setting) : html`<span class="wm-muted">${shownValue(setting)}</span>`}</div>
+      <p class=${this.bare ? "wm-hidden" : "wm-small wm-muted"} id="help-${setting.key}">${setting.help}${why ? ` · ${why}` : ""}</p>
+    </div>`;
+  }
+
+  /**
+   * Where new files go, for each folder that several directories serve; nothing where there is no choice.
+   *
+   * @param {Setting} setting
+   */
+  #targets(setting) {
+    const writable = this.roots.filter((root) => root.writable);
+    const folders = [...new Set(writable.map((root) => root.folder))].sort();
+    const rows = folders
+      .map((folder) => /** @type {const} */ ([folder, writable.filter((root) => root.folder === folder)]))
+      .filter(([, roots]) => roots.length > 1)
+      .map(([folder, roots]) => this.#target(setting, folder, roots));
+    return this.bare && !rows.length ? html`<p class="wm-muted alone">${t("settings.one-root")}</p>` : rows;
+  }
+
+  /** @param {Setting} setting @param {string} folder @param {Root[]} roots */
+  #target({ key, value }, folder, roots) {
+    const chosen = /** @type {Record<string, string | null>} */ (value ?? {});
+    const id = chosen[folder] ?? roots.find((root) => root.default)?.id;
+    const change = (/** @type {string} */ root) => {
+      const kept = Object.entries(chosen).filter(([, one]) => one !== null); // null: a directory that is gone
+      this.emit("wm-settings", { changes: { [key]: { ...Object.fromEntries(kept), [folder]: root } } });
+    };
+    return html`<div class="setting">
+      <label for="${key}-${folder}">${t("settings.target", { folder })}</label>
+      <div class="value"><select class="wm-field" id="${key}-${folder}"
+        @change=${(/** @type {{ target: HTMLSelectElement }} */ event) => change(event.target.value)}>
+        ${roots.map((root) => html`<option value=${root.id} ?selected=${root.id === id}>${root.label}</option>`)}
+      </select></div>
     </div>`;
   }
 
@@ -129,7 +195,8 @@ function isWritable(setting) {
 function fieldValue({ kind, value }) {
   if (value === null || value === undefined) return "";
   if (kind === "size" && typeof value === "number") return sizeText(value);
-  return Array.isArray(value) ? value.join(", ") : String(value);
+  if (Array.isArray(value)) return value.join(", ");
+  return typeof value === "object" ? Object.entries(value).map(([name, one]) => `${name}: ${one}`).join(", ") : String(value);
 }
 
 /**
@@ -162,15 +229,15 @@ function readField(setting, text) {
 
 /** @param {Setting} setting */
 function shownDefault(setting) {
-  if (setting.default === null) return t("settings.unlimited");
+  if (setting.default === null) return t(setting.kind === "size" ? "settings.unlimited" : "settings.nothing");
   return fieldValue({ ...setting, value: setting.default });
 }
 
 /** @param {Setting} setting */
 function shownValue(setting) {
-  const { value } = setting;
+  const { value } = setting; // a list, a table, or one thing
   if (typeof value === "boolean") return t(value ? "settings.yes" : "settings.no");
-  if (value === null || (Array.isArray(value) && !value.length)) return t("settings.nothing");
+  if (value === null || (typeof value === "object" && !Object.keys(value).length)) return t("settings.nothing");
   return setting.kind === "size" && typeof value === "number" ? formatSize(value) : fieldValue(setting);
 }
 

@@ -43,6 +43,10 @@ export class WmTokens extends WmElement {
         border-top: 1px solid var(--wm-line);
       }
 
+      strong {
+        min-width: max-content;
+      }
+
       form {
         display: flex;
         gap: 6px;

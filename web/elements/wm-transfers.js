@@ -5,12 +5,13 @@
 /** @import { Icon } from "./icons.js" */
 
 import { formatSize, formatSpeed, formatWait, percentOf } from "../format.js";
-import { css, html, nothing, repeat } from "../vendor/lit.js";
+import { html, nothing, repeat } from "../vendor/lit.js";
 import { t } from "../words.js";
 import { WmElement, define, fileName, note } from "./base.js";
 import { icon } from "./icons.js";
 import { pageIcon } from "./links.js";
 import { bar, factsOf, lookOf, progressText } from "./progress.js";
+import { style } from "./wm-transfers.css.js";
 
 /** @typedef {"pause" | "resume" | "cancel" | "retry" | "forget"} Action */
 
@@ -39,143 +40,7 @@ export class WmTransfers extends WmElement {
     sure: { state: true },
   };
 
-  static styles = [
-    WmElement.styles,
-    css`
-      :host {
-        display: flex;
-        flex-direction: column;
-        min-height: 0;
-      }
-
-      .top {
-        border-bottom: 1px solid var(--wm-line);
-        display: grid;
-        gap: 8px;
-        padding: 12px;
-      }
-
-      .top .wm-button {
-        font-size: 12px;
-        gap: 4px;
-        padding: 4px 7px;
-      }
-
-      .top .wm-row {
-        gap: 4px;
-      }
-
-      .top .wm-button .wm-icon {
-        height: 14px;
-        width: 14px;
-      }
-
-      .scroll {
-        flex: 1;
-        min-height: 0;
-        overflow-y: auto;
-        padding: 12px;
-      }
-
-      h3 {
-        align-items: center;
-        color: var(--wm-muted);
-        display: flex;
-        font-size: 12px;
-        font-weight: 500;
-        justify-content: space-between;
-        min-height: 28px;
-        padding: 0 10px;
-      }
-
-      section + section {
-        margin-top: 12px;
-      }
-
-      li {
-        border-radius: var(--wm-radius);
-        column-gap: 10px;
-        display: grid;
-        grid-template-columns: 16px minmax(0, 1fr) auto;
-        padding: 8px 2px 8px 10px;
-        position: relative;
-      }
-
-      li:hover,
-      li:focus-within {
-        background: color-mix(in srgb, var(--wm-card) 60%, transparent);
-      }
-
-      li.dragged {
-        opacity: 0.5;
-      }
-
-      li.before::before,
-      li.after::after {
-        background: var(--wm-focus);
-        border-radius: 2px;
-        content: "";
-        height: 2px;
-        inset-inline: 8px;
-        position: absolute;
-        top: -1px;
-      }
-
-      li.after::after {
-        bottom: -1px;
-        top: auto;
-      }
-
-      .mark {
-        padding-top: 2px;
-      }
-
-      .grip {
-        background: none;
-        border: 0;
-        border-radius: 4px;
-        color: var(--wm-muted);
-        cursor: grab;
-        height: 24px;
-        margin: -2px -4px;
-        padding: 4px;
-        touch-action: none;
-      }
-
-      .body {
-        display: grid;
-        gap: 4px;
-        grid-template-columns: minmax(0, 1fr);
-      }
-
-      .facts {
-        color: var(--wm-muted);
-        display: flex;
-        flex-wrap: wrap;
-        font-size: 12px;
-        font-variant-numeric: tabular-nums;
-        gap: 0 8px;
-        overflow-wrap: anywhere;
-      }
-
-      .acts {
-        align-items: center;
-        align-self: start;
-        display: flex;
-        margin-top: -4px;
-      }
-
-      .acts .wm-link-icon {
-        margin: 0 4px;
-      }
-
-      .empty {
-        color: var(--wm-muted);
-        padding: 40px 16px;
-        text-align: center;
-      }
-    `,
-  ];
+  static styles = [WmElement.styles, style];
 
   constructor() {
     super();
@@ -304,9 +169,9 @@ export class WmTransfers extends WmElement {
         ${fileName(one.name)}
         ${at === null ? nothing : bar(percentOf(one.done, one.size), one.name, progressText(one))}
         <div class="facts">${factsOf(one).map((fact) => html`<span class=${fact.look ?? ""}>${fact.text}</span>`)}</div>
-        ${one.error ? note("wm-bad", "warn", one.error.message, one.error.hint) : nothing}
       </div>
       <div class="acts">${(ACTIONS[one.state] ?? []).map((action) => this.#button(one, action))}${pageIcon(one.page, one.name)}</div>
+      ${one.error ? html`<div class="fault">${note("wm-bad", "warn", one.error.message, one.error.hint)}</div>` : nothing}
     </li>`;
   }
 

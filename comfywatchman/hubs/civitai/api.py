@@ -21,6 +21,7 @@ from ...errors import Gated, HubError, HubUnavailable, LoginRequired, NotFound, 
 from ..answers import DAY, HOUR, MINUTE, Answers, make_question
 from ..hosts import HostGroup, bearer
 from ..session import Parameters, Reply, Session
+from .images import trimmed_images
 from .terms import HUB, id_of
 
 # A model with many versions and example images was recorded with 87 KB: 25 stay far below the limit.
@@ -208,16 +209,13 @@ def _refusal(reply: Reply) -> HubError:
 
 
 def _trimmed(json: Json) -> Json:
-    """A record without its example images, which are most of its bytes."""
+    """A record without its example images, which are most of its bytes, but for the one to show."""
     if isinstance(json, list):
         return [_trimmed(item) for item in json]
     if not isinstance(json, dict):
         return json
-    return {
-        key: _trimmed(value) if key == "modelVersions" else value
-        for key, value in json.items()
-        if key != "images"
-    }
+    trims = {"modelVersions": _trimmed, "images": trimmed_images}
+    return {key: trims[key](value) if key in trims else value for key, value in json.items()}
 
 
 def _identified(value: Value) -> Value:

@@ -99,7 +99,9 @@ class Civitai(HubSite):
         links = [link for address in (file.page, file.url) if (link := self.link_in(address))]
         version_id = next((link.version_id for link in links if link.version_id), None)
         version = self._api.version(version_id) if version_id else None
-        return version.json if version else None
+        if version is None or not isinstance(version.json, dict):
+            return None
+        return {key: value for key, value in version.json.items() if key != "images"}
 
     def whoami(self) -> str:
         """The account name behind the token."""

@@ -1,7 +1,8 @@
 """CivitAI's JSON as values: models, versions and files of all its generations (2023 to 2026).
 
     model   {id, name, type, mode?, creator{username}, allow…, modelVersions[]}
-    version {id, modelId?, baseModel, publishedAt, trainedWords[], paidAccess?, usageControl?, files[]}
+    version {id, modelId?, baseModel, publishedAt, trainedWords[], paidAccess?, usageControl?, files[],
+             images[]}
     file    {id, name, overrideName?, sizeKB, type, metadata{fp, size, quantType, format}, hashes{}, primary?}
 
 Only ids are needed; every other field may be missing, null or of another type and is then not known.
@@ -18,6 +19,7 @@ from ...catalog import Model, RemoteFile, Scan, Version
 from ...decode import DecodeError, Value
 from ...records import digests_of, licence_of
 from ..prose import plain_text
+from .images import preview_of
 from .terms import HUB, access_of, air_of, folder_of, has_weights, id_of
 
 _LARGEST: Final = 1 << 50
@@ -102,6 +104,7 @@ def _release(version: Value, model: Value, site: Site) -> RemoteFile:
         uploader=_uploader(model),
         downloads=_count(version["stats"]["downloadCount"]),
         published_at=version["publishedAt"].text_or_none(),
+        preview=preview_of(version),
     )
 
 

@@ -129,7 +129,7 @@ def _marked(record: Json) -> dict[str, Json]:
 
 def _merged(before: dict[str, Json], ours: dict[str, Json]) -> dict[str, Json]:
     """Our record with what others added to the file; extensions of others stay beside ours."""
-    theirs, mine = before["extensions"], ours["extensions"]
+    theirs, mine = before.get("extensions"), ours["extensions"]
     both = {**theirs, **mine} if isinstance(theirs, dict) and isinstance(mine, dict) else mine
     return {**before, **ours, "extensions": both}
 

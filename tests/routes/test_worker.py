@@ -1,0 +1,118 @@
+"""The worker of a process that stays: begins when woken, rests when it cannot, ends when it is told to."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fakehub.server import FakeHub
+from routes_kit import Server, lora, serving, ui
+
+from comfywatchman.demo import models
+from comfywatchman.plan import Transfer
+from comfywatchman.routes.api import ROUTES
+from comfywatchman.routes.serving import mount
+from comfywatchman.transfer.queue import Queue
+from comfywatchman.worker import Worker
+
+INK = models.lora("ink", trigger="ink")
+
+
+@pytest.fixture
+def server(fakehub: FakeHub, tmp_path: Path) -> Iterator[Server]:
+    fakehub.add_model("ink", {"ink.safetensors": INK})
+    with serving(tmp_path, fakehub) as running:
+        yield running
+
+
+def planned(server: Server) -> tuple[Transfer, ...]:
+    """What a plan for one LoRA would bring."""
+    from comfywatchman.report import Pasted
+
+    watchman = server.house.watchman()
+    return watchman.plan(watchman.resolve([Pasted(ui(lora("ink.safetensors")))]).resolutions).transfers
+
+
+def threads() -> set[str]:
+    """Ours, but for those of requests, which end a moment after they are told to."""
+    names = {thread.name for thread in threading.enumerate()}
+    return {name for name in names if name.startswith("comfywatchman") and name != "comfywatchman-route"}
+
+
+def test_idle(server: Server) -> None:
+    """A worker that is not woken has no thread; one that has nothing to do sleeps and can be closed."""
+    worker = Worker(server.house, lambda: server.desk.queue)
+    assert "comfywatchman-worker" not in threads()
+    worker.wake()
+    assert "comfywatchman-worker" in threads()
+    worker.close()
+    assert "comfywatchman-worker" not in threads()
+    worker.wake()
+    assert "comfywatchman-worker" not in threads()
+
+
+def test_rests(server: Server, caplog: pytest.LogCaptureFixture) -> None:
+    """Settings that cannot be read keep it waiting, not from going on when they can."""
+    with Queue(server.home, roots=(str(server.models / "loras"),)) as queue:
+        (id_,) = queue.add(planned(server))
+        worker = Worker(server.house, lambda: queue, rest=0.05)
+        (server.home / "settings.json").write_text("{")
+        worker.wake()
+        server.wait(lambda: caplog.text.count("the queue rests") > 1)
+        (server.home / "settings.json").unlink()
+        server.wait(lambda: queue.standings()[id_].state.value == "verified")
+        worker.close()
+
+
+def test_survives_our_faults(server: Server, caplog: pytest.LogCaptureFixture) -> None:
+    """A fault of ours is logged with its traceback and does not end the worker."""
+    with Queue(server.home, roots=(str(server.models / "loras"),)) as queue:
+        faults = [ZeroDivisionError("a fault of ours")]
+
+        def open_queue() -> Queue:
+            if faults:
+                raise faults.pop()
+            return queue
+
+        (id_,) = queue.add(planned(server))
+        worker = Worker(server.house, open_queue, rest=0.05)
+        worker.wake()
+        server.wait(lambda: queue.standings()[id_].state.value == "verified")
+        worker.close()
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_close_is_soon(fakehub: FakeHub, tmp_path: Path) -> None:
+    """Closing stops a transfer in its middle, keeps what came, and leaves it queued."""
+    big = models.safetensors({"w": (2048, 1024)}, seed="big")
+    fakehub.add_model("big", {"big.safetensors": big})
+    with serving(tmp_path, fakehub) as server:
+        server.do("PATCH", "settings", {"bandwidth": 200_000})
+        plan = server.plan({"workflow": ui(lora("big.safetensors"))})
+        server.do("POST", f"plans/{plan['id']}/fetch", {"consent": "plan"})
+        server.wait(lambda: server.get("transfers")["transfers"][0]["done"] > 0)
+        begun = time.monotonic()
+    assert time.monotonic() - begun < 5
+    assert threads() == set()
+    assert [name for name in server.files() if name.endswith(".cwpart")]
+
+
+def test_mount_twice(server: Server) -> None:
+    """A second mount, as by a pack that is imported twice, adds nothing."""
+    from aiohttp import web
+
+    table = web.RouteTableDef()
+    for _ in range(2):
+        mount(table, server.desk, ROUTES)
+    assert len(list(table)) == len(ROUTES)
+
+
+def test_start_of_a_closed_desk(tmp_path: Path) -> None:
+    """A desk that is closed before its time has come starts nothing."""
+    with serving(tmp_path, offline=True) as server:
+        server.desk.start_later(0.3)
+    time.sleep(0.4)
+    assert threads() == set()
