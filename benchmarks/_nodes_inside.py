@@ -52,8 +52,8 @@ def measure(first: Any) -> tuple[float, float]:
 
 
 def ours() -> Any:
-    """The two nodes of this pack, with no LoRA kept from before."""
-    sys.modules[ready("LoRALoader").__module__.replace(".loaders", ".weights")].lora_weights.cache_clear()
+    """The two nodes of this pack, with nothing left from before."""
+    sys.modules[ready("LoRALoader").__module__.replace(".loaders", ".weights")].living.cache_clear()
     loaded = ready("CheckpointLoader").execute(ckpt_name=CHECKPOINT).result
     return ready("LoRALoader").execute(model=loaded[0], clip=loaded[1], **LORA).result
 

@@ -39,15 +39,15 @@ _Key = tuple[str, int, int]
 def load_checkpoint(obtained: Obtained) -> tuple[Any, Any, Any]:
     """Model, CLIP and VAE of a checkpoint; CLIP is None for a file that has none."""
     places = [(_key_of(obtained), part) for part in ("model", "clip", "vae")]
-    model, clip, vae = (_living().get(place) for place in places)
+    model, clip, vae = (living().get(place) for place in places)
     if model is None or clip is None or vae is None:
         model, clip, vae = parts = _load_checkpoint(str(obtained.path))
-        _living().update((place, part) for place, part in zip(places, parts, strict=True) if part is not None)
+        living().update((place, part) for place, part in zip(places, parts, strict=True) if part is not None)
     return model, clip, vae
 
 
 @cache
-def _living() -> WeakValueDictionary[tuple[_Key, str], Any]:
+def living() -> WeakValueDictionary[tuple[_Key, str], Any]:
     """What ComfyUI has of checkpoints that were loaded here; nothing lives longer for it."""
     return WeakValueDictionary()
 
