@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import socket
@@ -139,11 +140,13 @@ def test_big_body(tmp_path: Path) -> None:
         headers = {"Content-Type": "application/json", "X-Comfywatchman": "1"}
         assert len(body) > 16 << 20
         worst = []
+        gc.freeze()  # what all other tests have left is not ours to be collected meanwhile
         for _ in range(5):
             with ticking(server) as ticker:
                 assert server.raw("POST", PREFIX + "inspections", body, headers).status == 200
             worst.append(max(ticker.late))
-    assert min(worst) < 3 * LONGEST  # read at one go it blocks 0.2 s each time
+        gc.unfreeze()
+    assert min(worst) < 3 * LONGEST, worst  # read at one go it blocks 0.2 s each time
 
 
 def test_hub_that_does_not_answer(tmp_path: Path) -> None:
