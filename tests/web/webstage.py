@@ -188,14 +188,16 @@ class Stage:
 Send = Callable[[str, Mapping[str, Any]], None]
 
 
-def make_desk(folder: Path, hub: FakeHub, send: Send) -> Desk:
+def make_desk(folder: Path, hub: FakeHub, send: Send, *, offline: bool = False) -> Desk:
     """Our routes' desk over folders below this one, with the fake hub for both hubs."""
     models_dir, home = folder / "models", folder / "data"
     for name in FOLDERS:
         (models_dir / name).mkdir(parents=True, exist_ok=True)
     environment = {**hub.environment, "COMFYWATCHMAN_HOME": str(home)}
     tokens = TokenStore(home, environment, keyring=None)
-    house = House(home, environment, tokens=tokens, roots=lambda _: find_roots(models_dir=models_dir))
+    house = House(
+        home, environment, tokens=tokens, roots=lambda _: find_roots(models_dir=models_dir), offline=offline
+    )
     return Desk(lambda: house, send=send)
 
 
@@ -206,12 +208,14 @@ class Stages:
         self._folder, self._hub, self._browser = folder, hub, browser
         self._made: list[Stage] = []
 
-    def make(self, *, ticks: bool = False, without: frozenset[str] = frozenset()) -> Stage:
+    def make(
+        self, *, ticks: bool = False, without: frozenset[str] = frozenset(), offline: bool = False
+    ) -> Stage:
         """A stage; `ticks` measures the host's event loop, `without` leaves steps of the guard out."""
         desks: list[Desk] = []
 
         def mount_ours(routes: web.RouteTableDef, send: Send) -> None:
-            desks.append(make_desk(self._folder, self._hub, send))
+            desks.append(make_desk(self._folder, self._hub, send, offline=offline))
             mount(routes, desks[0], ROUTES, without=without)
 
         host = HostServer(self._folder / "models", mount=mount_ours, ticks=ticks)
