@@ -377,7 +377,7 @@ def paused(stage: Stage) -> HostPage:
 
 def queued(stage: Stage) -> HostPage:
     """One at a time: the others wait, and the last one is being dragged to the front."""
-    set_setting(stage.desk.house.home, "transfers_at_once", "1")
+    set_setting(stage.folder / "data", "transfers_at_once", "1")
     page = under_way(stage)
     transfers(page)
     await_speed(page)
@@ -546,8 +546,7 @@ SCREENS: Final[Mapping[str, Screen]] = {screen.name: screen for screen in _scree
 
 # ── pictures ──
 
-_SETTLE: Final = """async (theme) => {
-  if (theme) document.documentElement.dataset.theme = theme;
+_SETTLE: Final = """async () => {
   for (const one of document.querySelectorAll("wm-panel")) one.requestUpdate();
   await Promise.all(document.getAnimations().filter((one) => one.effect.getTiming().iterations !== Infinity)
     .map((one) => one.finished.catch(() => null)));
@@ -555,15 +554,15 @@ _SETTLE: Final = """async (theme) => {
 }"""
 
 
-def shoot(page: HostPage, screen: Screen, folder: Path) -> list[Path]:
+def shoot(page: HostPage, screen: Screen, folder: Path, *, prefix: str = "") -> list[Path]:
     """A picture of the state in each theme and size."""
     made = []
     for width, height in SIZES.items():
         page.page.set_viewport_size({"width": width, "height": height})
         for theme in THEMES:
-            page.page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
-            page.page.evaluate(_SETTLE, theme)
-            target = folder / f"{screen.name}-{theme}-{width}.webp"
+            page.paint(theme)
+            page.page.evaluate(_SETTLE)
+            target = folder / f"{prefix}{screen.name}-{theme}-{width}.webp"
             keep(page.page, target, clip=None if screen.whole else beside_canvas(page.page))
             made.append(target)
     return made

@@ -133,6 +133,10 @@ class HostPage:
         """Undo the last change."""
         self.command("Comfy.Undo")
 
+    def paint(self, theme: str) -> None:
+        """Take the light or the dark colours."""
+        self.page.evaluate("(theme) => void (document.documentElement.dataset.theme = theme)", theme)
+
     def answer_first(self, answer: str = "Ask me each time") -> None:
         """Answer the first question: by itself from now on, or not."""
         self.panel.get_by_role("button", name=answer).click()

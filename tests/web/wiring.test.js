@@ -149,6 +149,20 @@ test("events: ticks of a transfer nobody knew make the list be read; a plan's ne
   assert.equal(desk.calls.length, calls);
 });
 
+test("an event that overtakes the answer of its plan is not lost", async () => {
+  const desk = new Desk({
+    "POST inspections": INSPECTION,
+    "POST plans": async () => {
+      await desk.wiring.hear("comfywatchman.operation", { id: "p1" });
+      return plan({ id: "p1", stage: "known" });
+    },
+    "GET plans/p1": plan({ id: "p1", stage: "done" }),
+  });
+  await desk.wiring.look("w", WORKFLOW);
+  const found = await desk.wiring.find("w");
+  assert.deepEqual([found?.stage, desk.view.plan?.stage, desk.view.planning], ["done", "done", false]);
+});
+
 test("a server that refuses to answer is not one that is away", async () => {
   const desk = new Desk({ "GET status": [403, "not-allowed"] });
   await desk.wiring.start();

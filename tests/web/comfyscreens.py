@@ -1,0 +1,169 @@
+"""The states of `screens` that matter most, in a real ComfyUI: the same hub and hands, another host.
+
+    with ComfyUI(installation, base, environment=hub.environment) as comfyui:
+        stage = ComfyStage(comfyui, hub, browser)
+        page = COMFY_SCREENS["certain"].drive(stage)
+        shoot(page, …)
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from comfyui.running import ComfyUI
+from comfyui.tinymodels import tiny_lora_sd3, tiny_lora_sd15, tiny_sd3
+from fakehub.server import FakeHub
+from playwright.sync_api import Browser, BrowserContext, Error, Locator, Page, expect
+from screens import Screen, badge, choice, mixed, run_dialog, running
+from test_in_comfyui import REPO, runnable
+from webstage import HostPage
+from webworkflows import graph, node, wired
+
+LIMIT: Final = 20_000  # milliseconds, on a machine where others work
+QUIET: Final = {  # what a new profile would open over the canvas
+    "Comfy.TutorialCompleted": True,
+    "Comfy.Workflow.ShowMissingModelsWarning": False,
+    "Comfy.InstalledVersion": "1.0.0",
+    "Comfy.VueNodes.AutoScaleLayout": False,
+}
+
+
+class ComfyPage(HostPage):
+    """A page of ComfyUI."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.errors = []
+        page.on("pageerror", self._note)
+
+    def _note(self, fault: Error) -> None:
+        """Keep the faults of ours; front ends have some of their own."""
+        if "/extensions/comfywatchman/" in (fault.stack or ""):
+            self.errors.append(str(fault.stack))
+
+    @property
+    def tab(self) -> Locator:
+        return self.page.locator(".comfywatchman-tab-button")
+
+    @property
+    def badge(self) -> Locator:
+        return self.tab.locator(".sidebar-icon-badge")
+
+    @property
+    def toasts(self) -> Locator:
+        return self.page.locator("body")
+
+    def show(self) -> None:
+        if self.panel.count() == 0:
+            self.command("Comfywatchman.ShowPanel")
+        self.panel.wait_for()
+        self.command("Comfy.Canvas.FitView")
+
+    def drop(self, workflow: Mapping[str, Any], *, name: str = "flow.json") -> None:
+        script = """([name, text]) => {
+          void window.app.handleFile(new File([text], name, { type: "application/json" }));
+        }"""
+        self.page.evaluate(script, [name, json.dumps(workflow)])
+        self.page.wait_for_function(
+            "(name) => window.app.extensionManager.workflow.activeWorkflow?.filename === name",
+            arg=name.removesuffix(".json"),
+        )
+        self.command("Comfy.Canvas.FitView")
+
+    def paint(self, theme: str) -> None:
+        script = "(id) => window.app.extensionManager.setting.set('Comfy.ColorPalette', id)"
+        self.page.evaluate(script, theme)
+
+
+@dataclass(kw_only=True)
+class ComfyStage:
+    """A ComfyUI with a hub behind it, and pages of it."""
+
+    comfyui: ComfyUI
+    hub: FakeHub
+    browser: Browser
+    contexts: list[BrowserContext] = field(default_factory=list)
+
+    def open(self) -> ComfyPage:
+        """A new page, in a profile of its own."""
+        context = self.browser.new_context(viewport={"width": 1280, "height": 800})
+        context.set_default_timeout(LIMIT)
+        self.contexts.append(context)
+        page = ComfyPage(context.new_page())
+        self.comfyui.post("/settings", QUIET)
+        page.page.goto(self.comfyui.url)
+        ready = """() => window.app?.extensionManager?.sidebarTab?.sidebarTabs
+          ?.some((one) => one.id === "comfywatchman") && window.app.extensionManager.workflow.activeWorkflow"""
+        page.page.wait_for_function(ready, timeout=90_000)
+        return page
+
+    def put(self, path: str, data: bytes) -> Path:
+        """A model file that lies here."""
+        target = self.comfyui.models / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
+        return target
+
+    def close(self) -> None:
+        """Close all pages."""
+        for context in self.contexts:
+            context.close()
+
+
+def image(stage: ComfyStage) -> HostPage:
+    """Models were missing; they came, and the image is made."""
+    stage.hub.add_repo(REPO, {"tiny_sd3.safetensors": tiny_sd3(), "tiny_lora_sd3.safetensors": tiny_lora_sd3()})
+    page = stage.open()
+    page.drop(runnable("tiny_sd3.safetensors", "tiny_lora_sd3.safetensors"), name="portrait.json")
+    page.show()
+    page.fetches.click()
+    page.answer_first()
+    expect(page.panel.get_by_text("Everything this workflow needs is here.")).to_be_visible()
+    page.command("Comfy.QueuePrompt")
+    page.page.wait_for_function(
+        "() => window.app.graph.nodes.some((one) => one.type === 'SaveImage' && one.imgs?.length)"
+    )
+    return page
+
+
+def settings_dialog(stage: ComfyStage) -> HostPage:
+    """Our rows in ComfyUI's settings."""
+    page = stage.open()
+    page.command("Comfy.ShowSettingsDialog")
+    ours = page.page.get_by_text("comfywatchman", exact=True)
+    ours.or_(page.page.get_by_text("Comfywatchman", exact=True)).first.click()
+    expect(page.page.locator("wm-tokens input").first).to_be_visible()
+    return page
+
+
+def nodes(stage: ComfyStage) -> HostPage:
+    """The LoRA stack's rows and the trigger words' switches, after a run."""
+    for name in ("ink_wash_style_xl_v2", "paper_cut_v3"):
+        stage.put(f"loras/{name}.safetensors", tiny_lora_sd15(name))
+    page = stage.open()
+    rows = "ink_wash_style_xl_v2.safetensors | 0.8\noff | paper_cut_v3.safetensors | 0.6 | 0.4\n"
+    stack = node("ComfyWatchmanLoRAStack", rows, "error", "")
+    words = node("ComfyWatchmanTriggerWords", "a lighthouse", "ink_wash_style_xl_v2.safetensors", "", "", "after", "")
+    saved = wired(
+        stack | {"pos": [0, 0], "size": [420, 420]},
+        words | {"pos": [480, 0], "size": [420, 420]},
+        node("PreviewAny", pos=[960, 0]),
+        wires=[(2, 0, 3, "source", "*")],
+    )
+    page.drop(saved, name="portrait.json")
+    page.command("Comfy.QueuePrompt")
+    expect(page.page.locator("wm-words button").first).to_be_visible()
+    return page
+
+
+COMFY_SCREENS: Final[Mapping[str, Screen]] = {
+    screen.name: screen
+    for screen in (
+        *(Screen(drive) for drive in (mixed, choice, running)),
+        *(Screen(drive, whole=True) for drive in (badge, run_dialog, image, settings_dialog, nodes)),
+    )
+}
