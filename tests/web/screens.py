@@ -31,7 +31,7 @@ GB: Final = 1_000_000_000
 MB: Final = 1_000_000
 THEMES: Final = ("dark", "light")
 SIZES: Final = {1280: 800, 1920: 1080}
-CANVAS: Final = 300  # what is shown of the canvas beside the panel, in pixels
+CANVAS: Final = 310  # what is shown of the canvas beside the panel, in pixels
 HF: Final = "https://huggingface.co"
 
 
@@ -174,21 +174,27 @@ def choice(stage: Stage) -> HostPage:
 
 
 def gated(stage: Stage) -> HostPage:
-    """The owner of one file wants terms accepted."""
+    """The owner of one file wants terms accepted; the field for the token stands open."""
     stage.hub.add_repo("northlight/harbor-large", {"harbor_large.safetensors": vast("large", 16.5 * GB)}, gated="manual")
     url = f"{HF}/northlight/harbor-large/resolve/main/harbor_large.safetensors"
     page = opened(stage, graph(load_checkpoint("harbor_large.safetensors", url=url, folder="checkpoints")))
     expect(page.panel.get_by_text("Its owner asks you to accept terms first")).to_be_visible()
+    page.panel.get_by_role("button", name="Set the Hugging Face token").click()
+    expect(page.panel.get_by_label("New token for Hugging Face")).to_be_visible()
     return page
 
 
 def login(stage: Stage) -> HostPage:
-    """One file is for those who are signed in; the field for the token stands open."""
-    made = stage.hub.add_model("Members’ Ink", {LORA: vast("members", 228 * MB)}, version={"needs_login": True})
+    """CivitAI gives the file to those who are signed in, and says so when it is asked for."""
+    made = stage.hub.add_model(
+        "Members’ Ink", {LORA: models.lora("ink", trigger="ink wash")}, version={"needs_login": True}
+    )
     url = f"https://civitai.com/api/download/models/{made.versions[0].id}"
     page = opened(stage, graph(load_lora(url=url, folder="loras")))
-    page.item(LORA).get_by_role("button", name="Set the CivitAI token").click()
-    expect(page.panel.get_by_label("New token for CivitAI")).to_be_visible()
+    page.fetches.click()
+    page.answer_first()
+    transfers(page)
+    expect(page.panel.get_by_role("button", name=re.compile("^Try again"))).to_be_visible(timeout=20_000)
     return page
 
 
@@ -322,7 +328,7 @@ def mixed(stage: Stage) -> HostPage:
 # ── transfers ──
 
 
-def under_way(stage: Stage, *, rate: int = 700_000) -> HostPage:
+def under_way(stage: Stage, *, rate: int = 1_200_000) -> HostPage:
     """Three large LoRAs begin to come, so slowly that one can look."""
     for name, size in (("ink_wash_style_xl_v2", 48), ("paper_cut_v3", 36), ("harbor_light_xl", 64)):
         stage.hub.add_repo(f"Comfy-Org/{name}", {f"{name}.safetensors": weights(name, size * MB)})
@@ -347,15 +353,17 @@ def transfers(page: HostPage) -> None:
     page.panel.get_by_role("tab", name="Transfers").click()
 
 
-def await_speed(page: HostPage) -> None:
-    """Wait until it is known how long it takes."""
+def await_progress(page: HostPage) -> None:
+    """Wait until a part has come, and it is known how long the rest takes."""
     expect(page.panel.locator(".top").get_by_text(re.compile(r"\bleft$"))).to_be_visible(timeout=20_000)
+    come = re.compile(r"^([2-9]\d|1[5-9])$")
+    expect(page.panel.locator(".top .wm-bar")).to_have_attribute("aria-valuenow", come, timeout=30_000)
 
 
 def fetching(stage: Stage) -> HostPage:
     """The list of what is missing, while it comes."""
     page = under_way(stage)
-    expect(page.panel.get_by_text(re.compile(r"^[1-9]\d* % of"))).to_have_count(3, timeout=20_000)
+    expect(page.panel.get_by_text(re.compile(r"^[1-9]\d+ % of"))).to_have_count(3, timeout=20_000)
     return page
 
 
@@ -363,7 +371,7 @@ def running(stage: Stage) -> HostPage:
     """Transfers with progress, speed and the time they take."""
     page = under_way(stage)
     transfers(page)
-    await_speed(page)
+    await_progress(page)
     return page
 
 
@@ -380,7 +388,7 @@ def queued(stage: Stage) -> HostPage:
     set_setting(stage.folder / "data", "transfers_at_once", "1")
     page = under_way(stage)
     transfers(page)
-    await_speed(page)
+    await_progress(page)
     grips = page.panel.locator("[data-grip]")
     expect(grips).to_have_count(3)
     last, first = grips.nth(2).bounding_box(), page.panel.locator("li[data-id]").nth(1).bounding_box()
@@ -466,7 +474,7 @@ def run_dialog(stage: Stage) -> HostPage:
 def node_menu(stage: Stage) -> HostPage:
     """A right-click on a loader."""
     page = certain(stage)
-    page.page.locator(".node").first.click(button="right")
+    page.page.locator(".node").first.click(button="right", position={"x": 20, "y": 20})
     expect(page.page.get_by_role("menuitem", name="Pin source into workflow")).to_be_visible()
     return page
 

@@ -157,7 +157,8 @@ export class WmItem extends WmElement {
     if (item.state === "choose" && this.choice?.candidate !== undefined) {
       return html`<span class="wm-chip wm-info">${t("state.chosen")}</span>`;
     }
-    const [look] = LOOKS[item.state] ?? LOOKS.missing;
+    if (item.state !== "confirm") return nothing; // the heading says it, or a button
+    const [look] = LOOKS[item.state];
     return html`<span class="wm-chip ${look}">${wordFor("state", item.state)}</span>`;
   }
 
