@@ -47,7 +47,7 @@ export class Runs {
     if (this.#front.wasRefused()) await this.pressed();
   }
 
-  /** Fetch what is missing, then run; asks with names, sizes and hosts. */
+  /** Fetch what is missing, then run; asks with names, sizes and where they come from. */
   async fetchAndRun() {
     await this.#flow.look();
     const key = this.#view?.key;
@@ -90,7 +90,7 @@ export class Runs {
 function questionFor(view, taken, coming) {
   const left = missingItems(view).length - taken.length - coming;
   const itemList = taken.map(
-    ({ item, candidate }) => `${item.name} – ${formatSize(candidate.size)}, ${candidate.host ?? candidate.hub_title}`,
+    ({ item, candidate }) => `${item.name} – ${formatSize(candidate.size)}, ${placeOf(candidate)}`,
   );
   return {
     title: t("host.run.title"),
@@ -98,4 +98,9 @@ function questionFor(view, taken, coming) {
     itemList,
     ...(left > 0 ? { hint: t("host.run.left", { count: left }) } : {}),
   };
+}
+
+/** Where a file comes from: a hub by its name, anything else by its host. @param {import("./types.js").Candidate} candidate */
+function placeOf({ hub, hub_title, host }) {
+  return hub === "web" ? host : hub_title;
 }

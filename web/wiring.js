@@ -305,7 +305,8 @@ export class Wiring {
   #failView(key, error, signal) {
     if (signal.aborted) return; // a newer question has taken its place
     if (!(error instanceof ApiError)) throw error;
-    this.#store.dispatch({ type: "no-plan", key, fault: error.fault });
+    const plan = error.status === 0 ? this.#store.state.views[key]?.plan : null; // what was known is still the best guess
+    this.#store.dispatch({ type: "no-plan", key, plan, fault: error.fault });
   }
 
   /**

@@ -126,16 +126,28 @@ export class WmPanel extends WmElement {
       @container (max-width: 270px) {
         [role="tablist"] {
           gap: 0;
+          margin-inline: -6px;
         }
 
         [role="tab"] {
           font-size: 12px;
-          gap: 4px;
-          padding: 6px 5px;
+          gap: 3px;
+          padding: 6px 3px;
         }
 
         .count {
-          padding: 0 4px;
+          min-width: 16px;
+          padding: 0 3px;
+        }
+
+        .bar {
+          flex-wrap: wrap;
+        }
+
+        .drives:has(> :nth-child(2)) {
+          flex-basis: 100%;
+          justify-content: start;
+          order: 1;
         }
       }
 

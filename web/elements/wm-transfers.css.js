@@ -164,4 +164,11 @@ export const style = css`
       grid-column: 1 / -1;
     }
   }
+
+  @container (max-width: 250px) {
+    .body > .facts,
+    .acts {
+      grid-column: 2 / -1;
+    }
+  }
 `;
