@@ -36,6 +36,7 @@ export class Runs {
    */
   async pressed() {
     await this.#flow.look();
+    if (needsOf(this.#view).length) await this.#flow.look({ isForced: true }); // files may have come just now
     const needs = [this.#view?.key, ...needsOf(this.#view)];
     if (needs.length === 1 || this.#offered.has(needs.join("\n"))) return;
     this.#offered.add(needs.join("\n"));

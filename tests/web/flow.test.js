@@ -164,6 +164,13 @@ test("Run offers the fetch, and runs when the models are here", async () => {
   assert.equal(stage.front.count("run"), 1);
 });
 
+test("Run offers nothing for models that have come since the last look", async () => {
+  const stage = await opened({ missing: [A] });
+  stage.here.add(A);
+  await stage.flow.runs.pressed();
+  assert.equal(stage.front.count("ask"), 0);
+});
+
 test("the same need is offered once; another one is offered again", async () => {
   const stage = await opened({ missing: [A] });
   stage.front.answer = false;
