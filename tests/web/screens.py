@@ -1,7 +1,7 @@
-"""The states of the panel, each driven as a person would come to it, for the pictures of docs/reference/screens.md.
+"""The states of the panel, each driven as a person comes to it, for the pictures of docs/reference/screens.md
 
     page = SCREENS["certain"].drive(stage)      # waits until that state stands
-    shoot(page, name="certain", folder=…)       # light and dark, at 1280 and 1920
+    shoot(page, SCREENS["certain"], folder)     # dark and light, at 1280 and 1920
 
 The hub's big files are `Vast`: bytes that say they are more than they are. Only what arrives is really sent.
 """
@@ -24,7 +24,7 @@ from webworkflows import Saved, graph, node
 
 from comfywatchman.demo import models
 from comfywatchman.demo.pictures import seascape
-from comfywatchman.demo.shelf import PaidAccess, ServedFile, ServedImage, ServedVersion
+from comfywatchman.demo.shelf import PaidAccess, ServedFile, ServedImage
 from comfywatchman.settings import set_setting
 
 GB: Final = 1_000_000_000
@@ -159,23 +159,31 @@ def first_question(stage: Stage) -> HostPage:
 
 def choice(stage: Stage) -> HostPage:
     """Three files have the name; one of them is chosen."""
-    painters = (("Ink Wash XL", "ann", 228, "1"), ("Ink & Wash by Bob", "bob", 151, "ink"), ("Inkling", "cy", 37, "sea"))
+    painters = (
+        ("Ink Wash XL", "ann", 228, "1"),
+        ("Ink & Wash by Bob", "bob", 151, "ink"),
+        ("Inkling", "cy", 37, "sea"),
+    )
     for number, (name, creator, size, seed) in enumerate(painters):
         images = (ServedImage(id=50 + number, data=seascape(seed)),)
         version = {"images": images, "downloads": 48_200 >> (2 * number), "name": f"v{number + 1}.0"}
         stage.hub.add_model(name, {LORA: vast(seed, size * MB)}, creator=creator, version=version)
     page = opened(stage, graph(load_lora()))
     page.item(LORA).get_by_role("button", name="Choose from 3").click()
-    for picture in page.panel.locator("wm-choices img").all():
+    for picture in reversed(page.panel.locator("wm-choices img").all()):
+        picture.scroll_into_view_if_needed()  # they come once they are seen
         expect(picture).to_have_js_property("naturalWidth", 104)
     page.panel.get_by_role("radio", name=re.compile("Ink Wash XL")).click()
+    page.panel.locator(".scroll").evaluate("(one) => one.scrollTo(0, 0)")
     expect(page.fetches).to_have_count(1)
     return page
 
 
 def gated(stage: Stage) -> HostPage:
     """The owner of one file wants terms accepted; the field for the token stands open."""
-    stage.hub.add_repo("northlight/harbor-large", {"harbor_large.safetensors": vast("large", 16.5 * GB)}, gated="manual")
+    stage.hub.add_repo(
+        "northlight/harbor-large", {"harbor_large.safetensors": vast("large", 16.5 * GB)}, gated="manual"
+    )
     url = f"{HF}/northlight/harbor-large/resolve/main/harbor_large.safetensors"
     page = opened(stage, graph(load_checkpoint("harbor_large.safetensors", url=url, folder="checkpoints")))
     expect(page.panel.get_by_text("Its owner asks you to accept terms first")).to_be_visible()
@@ -213,7 +221,11 @@ def own_word(stage: Stage) -> HostPage:
     page = opened(
         stage,
         graph(
-            load_lora("studio_style.safetensors", url="https://files.studio.example/studio_style.safetensors", folder="loras"),
+            load_lora(
+                "studio_style.safetensors",
+                url="https://files.studio.example/studio_style.safetensors",
+                folder="loras",
+            ),
             load_lora("styles_pack.zip", url="https://files.studio.example/styles_pack.zip", folder="loras"),
         ),
     )
@@ -231,7 +243,10 @@ def only_its_name(stage: Stage) -> HostPage:
 
 def not_found(stage: Stage) -> HostPage:
     """Nobody has the file."""
-    page = opened(stage, graph(load_lora("my_own_finetune_step_012000.safetensors"), load_vae("grandmas_vae.safetensors")))
+    page = opened(
+        stage,
+        graph(load_lora("my_own_finetune_step_012000.safetensors"), load_vae("grandmas_vae.safetensors")),
+    )
     expect(page.panel.get_by_text("Not found · 2")).to_be_visible()
     return page
 
@@ -239,15 +254,28 @@ def not_found(stage: Stage) -> HostPage:
 def pickle(stage: Stage) -> HostPage:
     """Files in a format that can run code: one that nobody vouches for, one whose scans passed."""
     hub = stage.hub
-    plain = ServedFile(id=901, name="4x_crisp.pth", blob=blob_of(vast("crisp", 67 * MB)), format="PickleTensor")
-    bad = ServedFile(id=902, name="4x_grain.pth", blob=blob_of(vast("grain", 64 * MB)), format="PickleTensor", scan="Danger")
+    plain = ServedFile(
+        id=901, name="4x_crisp.pth", blob=blob_of(vast("crisp", 67 * MB)), format="PickleTensor"
+    )
+    bad = ServedFile(
+        id=902,
+        name="4x_grain.pth",
+        blob=blob_of(vast("grain", 64 * MB)),
+        format="PickleTensor",
+        scan="Danger",
+    )
     for number, (title, file) in enumerate((("4x Crisp", plain), ("4x Grain", bad))):
         hub.add_model(title, {}, type="Upscaler", version={"id": 950 + number, "files": (file,)})
     page = opened(
         stage,
         graph(
             *(
-                node("UpscaleModelLoader", name, url=f"https://civitai.com/api/download/models/{id_}", folder="upscale_models")
+                node(
+                    "UpscaleModelLoader",
+                    name,
+                    url=f"https://civitai.com/api/download/models/{id_}",
+                    folder="upscale_models",
+                )
                 for name, id_ in (("4x_crisp.pth", 950), ("4x_grain.pth", 951))
             )
         ),
@@ -307,7 +335,9 @@ def mixed(stage: Stage) -> HostPage:
     stock_vast(stage.hub)
     for name, creator in (("Paper Cut", "ann"), ("Paper Cut by Bob", "bob")):
         stage.hub.add_model(name, {"paper_cut_v3.safetensors": vast(creator, 151 * MB)}, creator=creator)
-    stage.hub.add_repo("northlight/harbor-control", {"harbor_depth.safetensors": vast("d", 2.5 * GB)}, gated="manual")
+    stage.hub.add_repo(
+        "northlight/harbor-control", {"harbor_depth.safetensors": vast("d", 2.5 * GB)}, gated="manual"
+    )
     url = f"{HF}/northlight/harbor-control/resolve/main/harbor_depth.safetensors"
     stage.put("upscale_models/4x/crisp.safetensors", models.upscaler("crisp"))
     workflow = graph(
@@ -338,7 +368,11 @@ def under_way(stage: Stage, *, rate: int = 1_200_000) -> HostPage:
         stage,
         graph(
             *(
-                load_lora(f"{one}.safetensors", url=f"{HF}/Comfy-Org/{one}/resolve/main/{one}.safetensors", folder="loras")
+                load_lora(
+                    f"{one}.safetensors",
+                    url=f"{HF}/Comfy-Org/{one}/resolve/main/{one}.safetensors",
+                    folder="loras",
+                )
                 for one in names
             )
         ),
@@ -537,7 +571,19 @@ class Screen:
 
 
 def _screens() -> Iterator[Screen]:
-    for drive in (empty, everything_here, checking, certain, first_question, mixed, only_its_name, choice, gated, login, early_access):
+    for drive in (
+        empty,
+        everything_here,
+        checking,
+        certain,
+        first_question,
+        mixed,
+        only_its_name,
+        choice,
+        gated,
+        login,
+        early_access,
+    ):
         yield Screen(drive)
     for drive in (own_word, pickle, not_found, hub_down, server_gone, elsewhere):
         yield Screen(drive)
@@ -569,6 +615,7 @@ def shoot(page: HostPage, screen: Screen, folder: Path, *, prefix: str = "") -> 
         page.page.set_viewport_size({"width": width, "height": height})
         for theme in THEMES:
             page.paint(theme)
+            page.arrange()
             page.page.evaluate(_SETTLE)
             target = folder / f"{prefix}{screen.name}-{theme}-{width}.webp"
             keep(page.page, target, clip=None if screen.whole else beside_canvas(page.page))

@@ -137,6 +137,9 @@ class HostPage:
         """Take the light or the dark colours."""
         self.page.evaluate("(theme) => void (document.documentElement.dataset.theme = theme)", theme)
 
+    def arrange(self) -> None:
+        """Put the graph where it can be seen; here the page does by itself."""
+
     def answer_first(self, answer: str = "Ask me each time") -> None:
         """Answer the first question: by itself from now on, or not."""
         self.panel.get_by_role("button", name=answer).click()
