@@ -19,9 +19,12 @@ from typing import Any, Final
 from comfyui.running import ComfyUI
 from comfyui.tinymodels import tiny_lora_sd3, tiny_lora_sd15, tiny_sd3
 from fakehub.server import FakeHub
+from listscreens import choice, mixed
+from pagescreens import badge, run_dialog
 from playwright.sync_api import Browser, BrowserContext, Error, Locator, Page, expect
-from screens import Screen, badge, choice, mixed, run_dialog, running
+from screens import Screen
 from test_in_comfyui import REPO, runnable
+from transferscreens import running
 from webstage import HostPage
 from webworkflows import node, wired
 
@@ -112,6 +115,11 @@ class ComfyStage:
     hub: FakeHub
     browser: Browser
     contexts: list[BrowserContext] = field(default_factory=list)
+
+    @property
+    def folder(self) -> Path:
+        """Where it all lies."""
+        return self.comfyui.base
 
     def open(self) -> ComfyPage:
         """A new page, in a profile of its own."""

@@ -15,6 +15,7 @@ import pytest
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
 from comfyscreens import COMFY_SCREENS, ComfyStage
+from comfyui.installation import Installation
 from comfyui.running import ComfyUI
 from fakehub.server import FakeHub
 from screens import SCREENS, SIZES, THEMES, Screen, shoot
@@ -58,7 +59,12 @@ def test_screen(stages: Stages, screen: Screen, pictures: Path, monkeypatch: pyt
 @pytest.mark.parametrize("place", PLACES or [None], ids=name_of)
 @pytest.mark.parametrize("screen", COMFY_SCREENS.values(), ids=COMFY_SCREENS)
 def test_screen_in_comfyui(
-    place, screen: Screen, chromium: Browser, fakehub: FakeHub, pictures: Path, tmp_path: Path
+    place: tuple[Installation, str | None] | None,
+    screen: Screen,
+    chromium: Browser,
+    fakehub: FakeHub,
+    pictures: Path,
+    tmp_path: Path,
 ) -> None:
     """The same in ComfyUI, in each of its front ends."""
     if place is None:
