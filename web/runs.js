@@ -102,6 +102,6 @@ function questionFor(view, taken, coming) {
 }
 
 /** Where a file comes from: a hub by its name, anything else by its host. @param {import("./types.js").Candidate} candidate */
-function placeOf({ hub, hub_title, host }) {
-  return hub === "web" ? host : hub_title;
+function placeOf({ hub_title, host }) {
+  return hub_title || host;
 }

@@ -136,19 +136,21 @@ def early_access(stage: Place) -> HostPage:
 
 
 def own_word(stage: Place) -> HostPage:
-    """One file comes from a host that is no hub, and needs a word of its own; an archive is not fetched."""
-    page = opened(
-        stage,
-        graph(
-            load_lora(
-                "studio_style.safetensors",
-                url="https://files.studio.example/studio_style.safetensors",
-                folder="loras",
-            ),
-            load_lora("styles_pack.zip", url="https://files.studio.example/styles_pack.zip", folder="loras"),
-        ),
-    )
+    """One file comes from a host that is no hub, and needs a word of its own."""
+    name = "studio_style.safetensors"
+    page = opened(stage, graph(load_lora(name, url=f"https://files.studio.example/{name}", folder="loras")))
     expect(page.panel.get_by_text("This file comes from a host that is no known hub.")).to_be_visible()
+    expect(page.item(name).get_by_text("files.studio.example · workflow’s link")).to_be_visible()
+    return page
+
+
+def refused(stage: Place) -> HostPage:
+    """One file is no longer given to anybody."""
+    version = {"usage_control": "InternalGeneration"}
+    made = stage.hub.add_model("Ink Once", {LORA: vast("once", 228 * MB)}, version=version)
+    url = f"https://civitai.com/api/download/models/{made.versions[0].id}"
+    page = opened(stage, graph(load_lora(url=url, folder="loras")))
+    expect(page.panel.get_by_text(re.compile("^(Not fetched|Locked) · 1$"))).to_be_visible()
     return page
 
 

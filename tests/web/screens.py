@@ -44,6 +44,7 @@ def _screens() -> Iterator[Screen]:
     yield from map(Screen, (lists.empty, lists.everything_here, lists.checking, lists.certain))
     yield from map(Screen, (lists.first_question, lists.mixed, lists.only_its_name, lists.choice))
     yield from map(Screen, (lists.gated, lists.login, lists.early_access, lists.own_word, lists.pickle))
+    yield Screen(lists.refused)
     yield from map(Screen, (lists.not_found, lists.elsewhere, lists.hub_down, lists.server_gone))
     yield Screen(lists.offline, offline=True)
     yield Screen(lists.no_room, free=2 * GB)

@@ -161,7 +161,7 @@ export const style = css`
 
     .body > wm-consent {
       flex-basis: calc(100% + 26px);
-      margin-inline-start: -26px;
+      margin: 3px 0 0 -26px;
     }
   }
 
