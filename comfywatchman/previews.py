@@ -18,6 +18,7 @@ from dataclasses import replace
 from typing import Final
 from urllib.parse import urlsplit
 
+from .catalog import hub_title
 from .errors import HubError, HubUnavailable, Interrupted, Refused
 from .hubs.civitai.images import IMAGE_HOSTS
 from .hubs.hosts import HostGroup
@@ -100,9 +101,9 @@ class Previews:
 
     def _fetch(self, url: str) -> bytes:
         if not self._hosts.owns(url):
-            raise Refused(f"{strip_query(url)}: not a picture on {HUB}'s own hosts")
+            raise Refused(f"{strip_query(url)}: not a picture on {hub_title(HUB)}'s own hosts")
         if self._clock() < self._rests_until:
-            raise HubUnavailable(f"{HUB}: its pictures did not come just now", hub=HUB)
+            raise HubUnavailable(f"{hub_title(HUB)}: its pictures did not come just now", hub=HUB)
         try:
             data = self._read(url)
         except (HubUnavailable, Interrupted):
@@ -139,7 +140,7 @@ class Previews:
                     if len(data) > self._most or (body.size or 0) > self._most:
                         raise NotAnImage(f"a picture of more than {self._most:,} bytes is not looked at")
             if is_over.is_set():  # a body without a length seems to have ended well
-                raise Interrupted(f"{HUB}: a picture did not come within {self._seconds:g} s")
+                raise Interrupted(f"{hub_title(HUB)}: a picture did not come within {self._seconds:g} s")
             return bytes(data)
         finally:
             timer.cancel()
