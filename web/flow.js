@@ -8,7 +8,7 @@
 
 import { Arrivals } from "./arrivals.js";
 import { Memory } from "./memory.js";
-import { needsOf, selected } from "./needs.js";
+import { countMissing, needsOf, selected } from "./needs.js";
 import { Runs } from "./runs.js";
 import { fileOf, underway } from "./selection.js";
 import { Sources } from "./sources.js";
@@ -202,7 +202,7 @@ export class Flow {
   }
 
   #showBadge() {
-    this.#front.badge(needsOf(currentView(this.#store.state)).length);
+    this.#front.badge(countMissing(currentView(this.#store.state)));
   }
 
   /** @param {number} count */

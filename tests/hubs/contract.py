@@ -76,7 +76,7 @@ class HubContract:
 
     @pytest.mark.parametrize("kind", ["absent", "foreign"])
     def test_open_absent(self, stand: Stand, kind: str) -> None:
-        """A link to what is not there, or to another hub, is NotFound and names the hub, in words by its own name."""
+        """A link to what is not there, or to another hub, is NotFound and names the hub, its own way."""
         with pytest.raises(NotFound) as caught:
             stand.hub().open(getattr(stand, kind))
         assert caught.value.hub == stand.hub().name

@@ -157,7 +157,7 @@ test("Run offers the fetch, and runs when the models are here", async () => {
   const stage = await opened({ missing: [A, B] });
   await stage.flow.runs.pressed();
   const [, question] = /** @type {[string, any]} */ (stage.front.done.find(([name]) => name === "ask"));
-  assert.deepEqual(question.itemList, [`${A} – 5 B, civitai.com`, `${B} – 5 B, civitai.com`]);
+  assert.deepEqual(question.itemList, [`${A} – 5 B, civitai.com: same digest`, `${B} – 5 B, civitai.com: same digest`]);
   await stage.arrive(A);
   assert.equal(stage.front.count("run"), 0);
   await stage.arrive(B);

@@ -66,6 +66,61 @@ def test_axe(gallery: Open, theme: str) -> None:
     assert serious == []
 
 
+def test_early_access_page_first(gallery: Open) -> None:
+    """What is had on a page is sent there first; where a token alone opens a file, that comes first."""
+    page = gallery("locked")
+    first = {
+        name: page.get_by_role("group", name=name, exact=True).locator(".actions > *").first.inner_text()
+        for name in ("soon/inkSoon_v1.safetensors", "sd3.5_large.safetensors", "membersOnly_v3.safetensors")
+    }
+    assert [one.strip() for one in first.values()] == [
+        "Open the page at CivitAI",
+        "Open the page at Hugging Face",
+        "Set the CivitAI token",
+    ]
+
+
+def test_pickle_is_warned_of_once(gallery: Open) -> None:
+    """A row says once what a pickle can do."""
+    page = gallery("locked")
+    row = page.get_by_role("group", name="4x_NMKD-Superscale-SP_178000_G.pth", exact=True)
+    assert row.get_by_text("pickle").count() == 1
+    assert row.get_by_text("run code").count() == 1
+
+
+def test_many_not_found(gallery: Open) -> None:
+    """Why three hundred files are not found is said once, and the list is drawn in a moment."""
+    page = gallery("idle")
+    milliseconds = page.evaluate(
+        """async () => {
+          const { SCENES } = await import("./fixtures.js");
+          const panel = document.querySelector("wm-panel");
+          const start = performance.now();
+          Object.assign(panel, { state: SCENES.many.state, tab: "missing" });
+          await panel.updateComplete;
+          panel.getBoundingClientRect();
+          await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
+          return performance.now() - start;
+        }"""
+    )
+    assert page.locator("wm-item").count() == 300
+    assert page.get_by_text("not found in").count() == 1
+    assert milliseconds < 1500  # 230 where it was measured
+
+
+def test_names_in_a_narrow_panel(gallery: Open) -> None:
+    """In the narrowest sidebar a name goes on below at its separators, whole, with its sub-folder."""
+    page = gallery("everything,locked,transfers", width=224)
+    cut = page.evaluate(
+        """() => probes.all().filter((one) => one.matches(".wm-name") && one.getClientRects().length)
+          .filter((one) => [one, ...one.children].some((part) => part.scrollWidth > part.clientWidth + 1 && part.clientWidth))
+          .map((one) => one.textContent)"""
+    )
+    assert cut == []
+    row = page.get_by_role("group", name="soon/inkSoon_v1.safetensors", exact=True)
+    assert row.locator(".place").inner_text() == "loras/soon"
+
+
 @pytest.mark.parametrize("tab", ["missing", "transfers", "settings"])
 def test_hostile_text(gallery: Open, site: str, tab: str) -> None:
     """Text from outside stays text in every field: nothing runs, is loaded or becomes an element."""

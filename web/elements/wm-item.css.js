@@ -55,7 +55,10 @@ export const style = css`
     }
 
     .first .wm-name {
+      display: block;
       flex-basis: 100%;
+      overflow-wrap: anywhere;
+      white-space: normal;
     }
 
     .source {
@@ -83,6 +86,10 @@ export const style = css`
 
   .facts > * {
     max-width: 100%;
+  }
+
+  .place {
+    overflow-wrap: anywhere;
   }
 
   .node {

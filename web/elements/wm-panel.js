@@ -4,7 +4,7 @@
 /** @import { Drive, State, Transfer, View } from "../types.js" */
 
 import { formatSize } from "../format.js";
-import { groupItems, itemsOf } from "../selection.js";
+import { countMissing } from "../needs.js";
 import { EMPTY, currentView, sortedTransfers } from "../store.js";
 import { isDark } from "../theme.js";
 import { css, html, nothing } from "../vendor/lit.js";
@@ -164,7 +164,7 @@ export class WmPanel extends WmElement {
   render() {
     const view = currentView(this.state);
     const transfers = sortedTransfers(this.state);
-    const counts = { missing: openCount(view, transfers.active), transfers: transfers.active.length, settings: 0 };
+    const counts = { missing: countMissing(view), transfers: transfers.active.length, settings: 0 };
     return html`
       <header>
         <div class="bar">
@@ -253,17 +253,6 @@ export class WmPanel extends WmElement {
     this.#show(TABS[(to + TABS.length) % TABS.length]);
     void this.focusOn(`#tab-${this.tab}`);
   }
-}
-
-/**
- * How many models still ask for something.
- *
- * @param {View | null} view
- * @param {readonly Transfer[]} transfers
- */
-export function openCount(view, transfers) {
-  if (!view) return 0;
-  return groupItems(itemsOf(view), transfers).reduce((sum, [, items]) => sum + items.length, 0);
 }
 
 define("wm-panel", WmPanel);
