@@ -176,10 +176,16 @@ function parseUrl(text) {
  * @param {{ key: string }} setting
  */
 export function settingName({ key }) {
-  return hasSettingName(key) ? wordFor("setting", key) : key.replaceAll("_", " ");
+  return hasWord(`setting.${key}`) ? wordFor("setting", key) : key.replaceAll("_", " ");
 }
 
-/** @param {string} key */
-export function hasSettingName(key) {
-  return hasWord(`setting.${key}`);
+/**
+ * What one of a setting's values is called.
+ *
+ * @param {string} key
+ * @param {string} value
+ */
+export function choiceName(key, value) {
+  const word = `choice.${key}.${value}`;
+  return hasWord(word) ? t(word) : value;
 }

@@ -322,13 +322,15 @@ export const TRANSFERS = [
 
 /** @type {Setting[]} */
 export const SETTINGS = [
-  { key: "fetch_certain", value: false, default: false, origin: "default", kind: "flag", choices: null, help: "fetch what is certain without a question", writable: true },
+  { key: "fetch_certain", value: false, default: null, origin: "file", kind: "flag", choices: null, help: "fetch what is certain without a question; none: ask", writable: false },
   { key: "bandwidth", value: 20_971_520, default: null, origin: "file", kind: "size", choices: null, help: "the most bytes a second over all transfers", writable: true },
   { key: "transfers_at_once", value: 3, default: 3, origin: "default", kind: "count", choices: null, help: "files fetched at the same time", writable: true },
   { key: "targets", value: { gone: null }, default: {}, origin: "default", kind: "places", choices: null, help: "where new files of a folder go, if several directories serve it", writable: true },
   { key: "nsfw", value: false, default: false, origin: "default", kind: "flag", choices: null, help: "show adult models in search", writable: true },
   { key: "cache_hours", value: 720, default: 720, origin: "default", kind: "count", choices: null, help: "the longest that a hub's answer is remembered", writable: true },
   { key: "automatic_cap", value: 32_212_254_720, default: 32_212_254_720, origin: "default", kind: "size", choices: null, help: "the largest file fetched without a question", writable: false },
+  { key: "allow_lan", value: false, default: false, origin: "default", kind: "flag", choices: null, help: "let other machines use our routes in ComfyUI", writable: false },
+  { key: "preview_level", value: "safe", default: "safe", origin: "default", kind: "text", choices: ["none", "safe", "mature", "all"], help: "which pictures of models pages show", writable: true },
   { key: "huggingface_endpoint", value: "https://mirror.example.org", default: "https://huggingface.co", origin: "environment", kind: "text", choices: null, help: "where Hugging Face is asked", writable: false },
 ];
 
@@ -463,7 +465,7 @@ export const SCENES = {
   },
   transfers: { tab: "transfers", state: everything },
   idle: { tab: "transfers", state: state({}) },
-  settings: { tab: "settings", state: state({ tokens: { civitai: { state: "bad", message: "CivitAI does not accept this token. Make a new one on its account page." } } }) },
+  settings: { tab: "settings", state: state({ tokens: { huggingface: { state: "bad", refused: true, message: "Hugging Face does not accept this token." } } }) },
   ...Object.fromEntries(
     PAYLOADS.map((payload, at) => [`hostile-${at}`, { tab: /** @type {const} */ ("missing"), state: hostile(payload) }]),
   ),

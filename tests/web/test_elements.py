@@ -112,9 +112,11 @@ def test_names_in_a_narrow_panel(gallery: Open) -> None:
     """In the narrowest sidebar a name goes on below at its separators, whole, with its sub-folder."""
     page = gallery("everything,locked,transfers", width=224)
     cut = page.evaluate(
-        """() => probes.all().filter((one) => one.matches(".wm-name") && one.getClientRects().length)
-          .filter((one) => [one, ...one.children].some((part) => part.scrollWidth > part.clientWidth + 1 && part.clientWidth))
-          .map((one) => one.textContent)"""
+        """() => {
+          const isCut = (part) => part.clientWidth && part.scrollWidth > part.clientWidth + 1;
+          return probes.all().filter((one) => one.matches(".wm-name"))
+            .filter((one) => [one, ...one.children].some(isCut)).map((one) => one.textContent);
+        }"""
     )
     assert cut == []
     row = page.get_by_role("group", name="soon/inkSoon_v1.safetensors", exact=True)
@@ -281,13 +283,32 @@ def test_settings(gallery: Open) -> None:
     bandwidth.press("Enter")
     bandwidth.fill("")
     bandwidth.blur()
-    page.get_by_label("Fetch what is certain by itself").check()
+    page.get_by_role("button", name="Ask me again").click()
     assert [wish["changes"] for wish in heard(page, "wm-settings")] == [
         {"bandwidth": "5 MiB"},
         {"bandwidth": None},
-        {"fetch_certain": True},
+        {"fetch_certain": None},
     ]
     assert page.locator("input#automatic_cap").count() == 0
+    assert page.get_by_label("Pictures of models").locator("option:checked").inner_text() == "for everybody"
+
+
+def test_guarded_settings(gallery: Open) -> None:
+    """That only the server can change some settings is said once, and each of them has a name."""
+    page = gallery("settings")
+    page.get_by_text("Set on the server").click()
+    details = page.locator("wm-settings details")
+    assert details.get_by_text("no page can change them").count() == 1
+    labels = details.locator("label").all_inner_texts()
+    assert labels == ["Largest file without a question", "Pages on other machines", "Hugging Face’s address"]
+
+
+def test_refused_token(gallery: Open) -> None:
+    """A token that its hub refused is not shown as set; where to get another one is."""
+    page = gallery("settings")
+    hub = page.get_by_role("group", name="Hugging Face", exact=True)
+    assert hub.locator(".wm-chip").inner_text().strip() == "refused"
+    assert hub.get_by_role("link", name="Get one at Hugging Face").count() == 1
 
 
 def test_targets(gallery: Open) -> None:
