@@ -7,6 +7,7 @@
 // them knows ComfyUI or the DOM: the front end is handed in.
 
 import { Arrivals } from "./arrivals.js";
+import { sentence } from "./format.js";
 import { Memory } from "./memory.js";
 import { countMissing, needsOf, selected } from "./needs.js";
 import { Runs } from "./runs.js";
@@ -64,6 +65,7 @@ export class Flow {
   /** Read what the server knows, and watch plans and transfers from then on. */
   async connect() {
     await this.#wiring.start();
+    this.#tellRefused();
     this.arrivals.watch();
     this.#store.subscribe((state) => this.#watchPlans(state));
   }
@@ -199,6 +201,14 @@ export class Flow {
     for (const [name, act] of Object.entries(wishes)) {
       element.addEventListener(name, (event) => void act(/** @type {CustomEvent} */ (event).detail));
     }
+  }
+
+  /** The server does not answer a page that was opened like this; nothing of ours works until that is changed. */
+  #tellRefused() {
+    const { fault } = this.#store.state;
+    if (fault?.code !== "not-allowed") return;
+    const detail = [sentence(fault.message), fault.hint].filter(Boolean).join(" ");
+    this.#front.notify({ severity: "warn", summary: t("host.refused"), detail, life: 30_000 });
   }
 
   #showBadge() {

@@ -15,6 +15,7 @@ export const TAB = "comfywatchman";
  * @property {"info" | "success" | "warn" | "error"} severity
  * @property {string} summary
  * @property {string} [detail]
+ * @property {number} [life] milliseconds
  * @property {{ label: string, onClick: () => void }} [action] shown where toasts can have one (1.57)
  */
 
@@ -103,10 +104,10 @@ export class FrontEnd {
   }
 
   /** @param {Notice} notice */
-  notify({ severity, summary, detail = "", action }) {
+  notify({ severity, summary, detail = "", life = 8_000, action }) {
     const toast = this.#manager?.toast;
     if (action && typeof toast?.info === "function") toast.info(summary, { description: detail, action, duration: 10_000 });
-    else toast?.add({ severity, summary, detail, life: 8_000 });
+    else toast?.add({ severity, summary, detail, life });
   }
 
   /** Say something with a way to our panel. @param {Notice} notice */

@@ -151,6 +151,17 @@ test("looking for sources again makes one new plan, whether there was one or not
   assert.equal(stage.plans, 2);
 });
 
+test("a page that the server does not answer says so once, with what helps", async () => {
+  const stage = new FlowStage({ missing: [A] });
+  stage.refusal = { code: "not-allowed", message: "not answered: this page comes over the network", hint: "Set allow_lan." };
+  await stage.flow.connect();
+  await stage.flow.loaded();
+  await stage.flow.reconnected();
+  const told = stage.front.done.filter(([name]) => name === "notify").map(([, notice]) => /** @type {any} */ (notice));
+  assert.equal(told.length, 1);
+  assert.equal(told[0].detail, "Not answered: this page comes over the network. Set allow_lan.");
+});
+
 // ── Run ──
 
 test("Run offers the fetch, and runs when the models are here", async () => {

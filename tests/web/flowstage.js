@@ -138,6 +138,8 @@ export class FlowStage {
     this.stage = stage;
     this.status = { ...STATUS, fetch_certain };
     this.isDown = false;
+    /** @type {import("../../web/types.js").Fault | null} what is said to every call */
+    this.refusal = null;
     /** @type {[string, any][]} */
     this.calls = [];
     this.plans = 0;
@@ -184,6 +186,7 @@ export class FlowStage {
     const call = `${init.method} ${path.replace("/comfywatchman/v1/", "")}`;
     const body = init.body ? JSON.parse(String(init.body)) : undefined;
     this.calls.push([call, body]);
+    if (this.refusal) return new Response(JSON.stringify({ error: this.refusal }), { status: 403 });
     const answer = this.#give(call, body);
     if (answer !== null) return new Response(JSON.stringify(answer));
     return new Response(JSON.stringify({ error: { code: "plan-gone", message: "gone", hint: null } }), { status: 404 });

@@ -225,9 +225,10 @@ export class WmItem extends WmElement {
   /** @param {Item} item */
   #tokenButton(item) {
     const hub = this.status?.hubs.find((known) => known.name === lockedOne(item)?.hub);
-    if (item.state !== "locked" || !hub || hub.has_token) return nothing;
+    const isWanted = hub && (!hub.has_token || lockedOne(item)?.access === "login"); // one that is set was refused
+    if (item.state !== "locked" || !isWanted) return nothing;
     return html`<button class="wm-button main" data-fold="token" aria-expanded=${this.unfolded === "token"}
-      @click=${() => this.#fold("token")}>${t("item.set-token", { hub: hub.title })}</button>`;
+      @click=${() => this.#fold("token")}>${t(hub.has_token ? "item.replace-token" : "item.set-token", { hub: hub.title })}</button>`;
   }
 
   /** @param {Item} item */
@@ -277,7 +278,7 @@ function lockedText(item, status) {
   const hub = status?.hubs.find((known) => known.name === candidate?.hub);
   switch (candidate?.access) {
     case "login":
-      return t("locked.login", { hub: candidate.hub_title });
+      return t(hub?.has_token ? "locked.login.token" : "locked.login", { hub: candidate.hub_title });
     case "gated":
       return hub?.has_token ? t("locked.gated.token") : t("locked.gated", { hub: candidate.hub_title });
     case "early":

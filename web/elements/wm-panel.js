@@ -7,6 +7,7 @@ import { formatSize } from "../format.js";
 import { countMissing } from "../needs.js";
 import { EMPTY, currentView, sortedTransfers } from "../store.js";
 import { isDark } from "../theme.js";
+import { tokenNotes } from "../tokens.js";
 import { css, html, nothing } from "../vendor/lit.js";
 import { t } from "../words.js";
 import { WmElement, define, note } from "./base.js";
@@ -196,7 +197,8 @@ export class WmPanel extends WmElement {
    * @param {{ active: Transfer[], ended: Transfer[] }} transfers
    */
   #page(view, { active, ended }) {
-    const { status, tokens, base, settings, speed } = this.state;
+    const { status, base, settings, speed } = this.state;
+    const tokens = tokenNotes(this.state);
     switch (this.tab) {
       case "transfers":
         return html`<wm-transfers .active=${active} .ended=${ended} .speed=${speed}></wm-transfers>`;
