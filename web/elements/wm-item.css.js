@@ -48,7 +48,7 @@ export const style = css`
   }
 
   /* In a narrow panel the size stands below the name, which then has the whole line. */
-  @container (max-width: 250px) {
+  @container (max-width: 300px) {
     .first {
       flex-wrap: wrap;
       gap: 2px 8px;
@@ -59,6 +59,10 @@ export const style = css`
       flex-basis: 100%;
       overflow-wrap: anywhere;
       white-space: normal;
+    }
+
+    .wm-name wbr {
+      display: inline;
     }
 
     .source {

@@ -149,6 +149,10 @@ export const style = css`
       white-space: normal;
     }
 
+    .wm-name wbr {
+      display: inline;
+    }
+
     li {
       grid-template-columns: 16px minmax(0, 1fr);
     }
