@@ -160,8 +160,9 @@ export class Flow {
 
   /** What the user said shall come by itself once a plan is made; each file once a page. @param {string} key @param {Plan} plan */
   async #follow(key, plan) {
-    if (plan.stage !== "done") return;
-    if (this.#store.state.status?.fetch_certain !== true || this.#store.state.views[key]?.spent) return;
+    const { status } = this.#store.state;
+    if (plan.stage !== "done" || status?.offline) return; // it would fail at each look
+    if (status?.fetch_certain !== true || this.#store.state.views[key]?.spent) return;
     const transfers = Object.values(this.#store.state.transfers);
     const isFresh = (/** @type {Item} */ item) =>
       item.state === "certain" && !underway(item, transfers) && !this.#automatic.has(fileOf(item));

@@ -208,6 +208,7 @@ const WORDS = {
   "setting.bandwidth": "Bandwidth for all transfers",
   "setting.transfers_at_once": "Transfers at the same time",
   "setting.connections_per_host": "Connections to one host",
+  "setting.offline": "Ask no hub",
   "setting.nsfw": "Show adult models in searches",
   "setting.preview_level": "Pictures of models",
   "setting.targets": "Where new files of a folder go",

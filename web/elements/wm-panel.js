@@ -5,6 +5,7 @@
 
 import { formatSize } from "../format.js";
 import { countMissing } from "../needs.js";
+import { faultsOf } from "../selection.js";
 import { EMPTY, currentView, sortedTransfers } from "../store.js";
 import { isDark } from "../theme.js";
 import { tokenNotes } from "../tokens.js";
@@ -225,9 +226,10 @@ export class WmPanel extends WmElement {
 
   #notes() {
     const { link, status } = this.state;
-    const isBelow = this.state.fault?.message === currentView(this.state)?.fault?.message && this.tab === "missing";
-    const fault = isBelow ? null : this.state.fault;
-    const down = status?.offline ? [] : (status?.hubs.filter((hub) => hub.state === "unreachable") ?? []);
+    const below = this.tab === "missing" ? currentView(this.state) : null; // its list says some of it already
+    const fault = this.state.fault?.message === below?.fault?.message ? null : this.state.fault;
+    const told = new Set(faultsOf(below?.plan ?? null).map(({ hub }) => hub));
+    const down = (status?.hubs ?? []).filter(({ name, state }) => state === "unreachable" && !status?.offline && !told.has(name));
     return html`
       ${link === "lost" ? note("wm-bad", "offline", t("panel.lost")) : nothing}
       ${status?.offline ? note("wm-info", "offline", t("panel.offline")) : nothing}
