@@ -89,6 +89,7 @@ export class Flow {
   /** A workflow was opened: look at once, and say so if something is missing. */
   async loaded() {
     this.#timers.clear("look");
+    await this.#front.settle();
     await this.look({ isLoad: true });
   }
 
@@ -103,14 +104,14 @@ export class Flow {
     if (!workflow || mark === null) return;
     const { key, name } = workflow;
     this.#store.dispatch({ type: "workflow", key, name });
-    this.#showBadge();
+    if (this.#store.state.views[key]?.inspection) this.#showBadge(); // of what was not looked at nothing is known
     if (!isForced && this.#marks.get(key) === mark) return;
     const document = this.#front.document();
     if (!document) return;
     this.#marks.set(key, mark);
     const inspection = await this.#wiring.look(key, { workflow: document, ...(name ? { name } : {}) });
-    if (!inspection) return void this.#marks.delete(key); // so that the next change looks again
     this.#showBadge();
+    if (!inspection) return void this.#marks.delete(key); // so that the next change looks again
     if (isLoad && inspection.missing) this.#tellMissing(needsOf(this.#store.state.views[key]).length);
     await this.#planFor(key, isAnew);
     await this.runs.runIfReady(key);

@@ -10,6 +10,8 @@ import { t } from "./words.js";
 
 export const TAB = "comfywatchman";
 
+const TURNS = 8; // of the event loop, about 20 ms
+
 /**
  * @typedef {object} Notice
  * @property {"info" | "success" | "warn" | "error"} severity
@@ -45,6 +47,17 @@ export class FrontEnd {
   get workflow() {
     const active = this.#manager?.workflow?.activeWorkflow;
     return active ? { key: String(active.key ?? active.path), name: active.filename ?? null } : null;
+  }
+
+  /**
+   * Wait until the workflow whose graph was just loaded is the active one: that it is loaded is told before, and in
+   * 1.27 to 1.58 all that stands between are promises. One that is loaded again stays the same, so that takes a moment.
+   */
+  async settle() {
+    const before = this.workflow?.key;
+    for (let turn = 0; turn < TURNS && this.workflow?.key === before; turn++) {
+      await new Promise((resolve) => setTimeout(resolve));
+    }
   }
 
   /** What of the graph can change the models it needs, as one text. */

@@ -151,6 +151,21 @@ test("looking for sources again makes one new plan, whether there was one or not
   assert.equal(stage.plans, 2);
 });
 
+test("a workflow that is opened is looked at as itself: choices in another stay, and the badge does not blink", async () => {
+  const stage = await opened({ missing: [A] });
+  stage.store.dispatch({ type: "choice", key: "w", item: "1.lora_name", choice: { agreed: false } });
+  stage.front.widgets = { 1: A, 2: B };
+  stage.front.opening = { key: "w2", name: "b" };
+
+  await stage.flow.loaded();
+
+  const { w, w2 } = stage.store.state.views;
+  assert.deepEqual([w.inspection?.missing, w2.inspection?.missing], [1, 2]);
+  assert.deepEqual(w.choices, { "1.lora_name": { agreed: false } });
+  const badges = stage.front.done.filter(([name]) => name === "badge").map(([, count]) => count);
+  assert.deepEqual([...new Set(badges)], [1, 2]);
+});
+
 test("a page that the server does not answer says so once, with what helps", async () => {
   const stage = new FlowStage({ missing: [A] });
   stage.refusal = { code: "not-allowed", message: "not answered: this page comes over the network", hint: "Set allow_lan." };

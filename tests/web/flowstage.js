@@ -21,6 +21,8 @@ export const rest = (time = 30) => new Promise((resolve) => setTimeout(resolve, 
 class HandMadeFront {
   constructor() {
     this.workflow = { key: "w", name: "a" };
+    /** @type {{ key: string, name: string } | null} */
+    this.opening = null;
     /** @type {Record<string, string>} what the widget of each node says, by the node's id */
     this.widgets = {};
     /** @type {[string, unknown][]} */
@@ -31,6 +33,12 @@ class HandMadeFront {
     /** @type {Record<string, unknown>} */
     this.settings = {};
     this.clipboard = "";
+  }
+
+  /** What opens a graph tells so before its workflow is the active one. */
+  async settle() {
+    if (this.opening) this.workflow = this.opening;
+    this.opening = null;
   }
 
   mark() {
