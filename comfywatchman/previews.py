@@ -29,6 +29,7 @@ from .transfer.http import Client
 from .transfer.limits import Limits
 
 HUB: Final = "civitai"
+DOMAIN: Final = "civitai.com"  # the hub moves its pictures between hosts below it
 MIB: Final = 1 << 20
 LIMITS: Final = Limits(connect=5.0, stall=5.0, redirects=3, connections=4)
 _FAILURES: Final = 3
@@ -57,8 +58,8 @@ class Previews:
         self._stop = threading.Event()
         parts = urlsplit(endpoint)
         guard = guard or Guard(trusted=frozenset({f"{parts.scheme}://{parts.netloc}"}))
-        # What comes has no published digest, so a redirect may lead to these hosts or stay where it is.
-        guard = replace(guard, storage=tuple(IMAGE_HOSTS))
+        # What comes has no published digest: a redirect leads to the hub's own hosts or stays where it is.
+        guard = replace(guard, storage=(DOMAIN,))
         self._opened = ExitStack()
         self._client = self._opened.enter_context(
             Client(guard=guard, limits=LIMITS, authorize=lambda _url: {}, stop=self._stop)
