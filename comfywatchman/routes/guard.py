@@ -189,12 +189,14 @@ def _way_in(caller: Caller) -> str | None:
     address, port = caller.own
     is_near = caller.peer is not None and _is_loopback(caller.peer)
     names = {f"{name}:{port}" for name in (*_LOOPBACK, address)}
-    commands = [] if host in names else [f"`comfywatchman settings set served_as {host}`"]
+    wanted = [] if host in names else [f"served_as {host}"]
     if not is_near or host == f"{address}:{port}":
-        commands.append("`comfywatchman settings set allow_lan true`")
+        wanted.append("allow_lan true")
+    commands = " and ".join(f"`comfywatchman settings set --comfyui PATH {one}`" for one in wanted)
     return (
         f"Open ComfyUI as http://127.0.0.1:{port} on its own machine; or, if you trust whoever can reach it "
-        f"like this, let it in there with {' and '.join(commands)}."
+        f"like this, let it in there with {commands}, PATH being ComfyUI's folder. "
+        "docs/how-to/other-machines.md tells more."
     )
 
 

@@ -325,7 +325,7 @@ def test_way_in(changes: dict[str, Any], commands: dict[str, str]) -> None:
     """Who is refused by name or place is told the settings that let them in, and these do."""
     with pytest.raises(WatchmanError) as caught:
         Gate(lambda: NOBODY).check(caller(**changes))
-    told = dict(re.findall(r"`comfywatchman settings set (\w+) (\S+)`", caught.value.hint))
+    told = dict(re.findall(r"`comfywatchman settings set --comfyui PATH (\w+) (\S+)`", caught.value.hint))
     assert told == commands
     doors = Doors(
         allow_lan="allow_lan" in told, served_as=frozenset({told["served_as"]} if "served_as" in told else ())
