@@ -66,6 +66,10 @@ export const style = css`
     max-width: 100%;
   }
 
+  .place {
+    overflow-wrap: anywhere;
+  }
+
   .node {
     background: none;
     border: 0;
@@ -134,8 +138,15 @@ export const style = css`
     }
 
     .first .wm-name {
+      display: block;
       flex: 0 1 calc(100% - 26px);
       order: -1;
+      overflow-wrap: anywhere;
+      white-space: normal;
+    }
+
+    .wm-name wbr {
+      display: inline;
     }
 
     .first .wm-link-icon {

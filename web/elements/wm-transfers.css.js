@@ -144,7 +144,14 @@ export const style = css`
   /* In a narrow panel the name has a line of its own, and the buttons stand beside the facts. */
   @container (max-width: 340px) {
     .wm-name {
+      display: block;
       grid-column: 2 / -1;
+      overflow-wrap: anywhere;
+      white-space: normal;
+    }
+
+    .wm-name wbr {
+      display: inline;
     }
 
     .body > .facts {
