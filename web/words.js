@@ -47,15 +47,7 @@ const WORDS = {
   "group.refused": "Not fetched",
   "group.elsewhere": "On this machine under another name or folder",
 
-  "state.present": "elsewhere",
-  "state.certain": "certain",
-  "state.confirm": "to confirm",
-  "state.choose": "choose",
   "state.chosen": "chosen",
-  "state.locked": "locked",
-  "state.refused": "refused",
-  "state.missing": "not found",
-  "state.asking": "looking",
 
   "item.locate": "Show the node {title}",
   "item.more-nodes": "{count} more",

@@ -158,7 +158,7 @@ def only_its_name(stage: Place) -> HostPage:
     """One file has the name, and nothing else says that it is the one."""
     stage.hub.add_model("Ink Wash XL", {LORA: vast("ink", 228 * MB)})
     page = opened(stage, graph(load_lora()))
-    expect(page.item(LORA).get_by_text(re.compile("^confirm$", re.IGNORECASE))).to_be_visible()
+    expect(page.panel.get_by_text("To confirm · 1")).to_be_visible()
     return page
 
 

@@ -150,6 +150,7 @@ export const style = css`
     }
 
     .first .wm-link-icon {
+      align-self: start;
       order: -1;
     }
 
