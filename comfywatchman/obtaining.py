@@ -231,21 +231,10 @@ class Obtainer:
     def _known(self, question: _Question) -> Sequence[Indexed]:
         """What the index has of a thing; an index that cannot be used has nothing."""
         try:
-            return self._look_up(question)
+            return self._index.find_release(question.wanted, question.digest)
         except LibraryError as fault:
             _LOG.warning("the index cannot be used: %s", fault.message)
             return ()
-
-    def _look_up(self, question: _Question) -> Sequence[Indexed]:
-        """The pinned bytes, else the release, unless its bytes are others."""
-        pin = question.pin
-        if pin is None:
-            return self._index.find_link(question.link) if question.link else ()
-        if pin.digest is not None and (found := self._index.find_digest(pin.digest)):
-            return found
-        found = self._index.find_link(pin.link) if pin.link else ()
-        pinned = (pin.digest,) if pin.digest else ()
-        return [known for known in found if match_digests(pinned, known.file.digests) is not False]
 
     def _recognise(self, question: _Question, stop: threading.Event | None) -> Obtained | None:
         """The file that somebody put here without us: known by its sidecar, or by hashing what may be it."""

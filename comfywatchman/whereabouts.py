@@ -17,7 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
-from .air import CivitaiLink, HubLink, hub_of
+from .air import CivitaiLink, HubLink, hub_of, parse_link
 from .catalog import LocalFile, RemoteFile, Verification, base_name, canonical_folder
 from .digest import Digest, match_digests
 from .errors import FileChanged, HubError, LibraryError
@@ -63,6 +63,8 @@ class Lookout:
     def find(self, reference: Reference) -> Sighting:
         """The files a reference may mean, with the digests that the index knows of them."""
         try:
+            if reference.linked:
+                return Sighting(tuple(self._by_link(reference)))
             named = [replace(m, file=self._with_digests(m.file)) for m in self._names.find(reference)]
             renamed = list(self._by_digest(reference, {match.file for match in named}))
         except LibraryError as fault:
@@ -73,6 +75,29 @@ class Lookout:
         fitting = [match for match in named if match.file not in strangers]
         placed = sorted([*renamed, *fitting], key=lambda match: list(Placement).index(match.placement))
         return Sighting(tuple(placed), tuple(strangers))
+
+    def find_same(self, reference: Reference, file: RemoteFile) -> Sighting:
+        """The file of a hub under whatever name it lies here, for a reference that names a link."""
+        try:
+            return Sighting(tuple(self._placed(reference, self._by_content(file))))
+        except LibraryError:  # told of already
+            return Sighting()
+
+    def _by_link(self, reference: Reference) -> Iterator[LocalMatch]:
+        """What came from there, or is known to be it; the node finds it so too, whatever it is called."""
+        link = parse_link(reference.url or "")
+        return self._placed(reference, self._index.find_release(link, reference.digest))
+
+    def _by_content(self, file: RemoteFile) -> Iterator[Indexed]:
+        for digest in file.digests:
+            if digest.identifies:
+                yield from self._index.find_digest(digest)
+
+    def _placed(self, reference: Reference, found: Iterable[Indexed]) -> Iterator[LocalMatch]:
+        roots = [root for root in self._roots if root.folder == reference.folder]
+        for known in found:
+            if (file := place_in(known.file, roots)) is not None:
+                yield LocalMatch(file, Placement.EXACT)
 
     def _with_digests(self, file: LocalFile) -> LocalFile:
         known = self._index.find_listed(file)
