@@ -13,7 +13,7 @@ import { renameRows } from "./nodes/stack.js";
 const INPUT_NODE = "-10";
 /** Nodes that only hand on what is written in their first widget. */
 const HOLDERS = new Set(["PrimitiveNode", "PrimitiveString"]);
-const MODEL_FILE = /\.(safetensors|sft|ckpt|pth?|bin|gguf|onnx|pkl|patch|torchscript)$/i;
+export const MODEL_FILE = /\.(safetensors|sft|ckpt|pth?|bin|gguf|onnx|pkl|patch|torchscript)$/i;
 const NAMES_IN_TEXT = /embedding:|<lora:/i;
 const DEEPEST = 32;
 const STACK = "ComfyWatchmanLoRAStack";

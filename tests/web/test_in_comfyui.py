@@ -356,34 +356,58 @@ def cached(entry: Mapping[str, Any]) -> list[str]:
     return next(told["nodes"] for name, told in entry["status"]["messages"] if name == "execution_cached")
 
 
-def test_page_pin_after_a_run(rig: Rig) -> None:
-    """A run's pin is saved with the workflow and costs no second run; a workflow that is loaded sends it."""
+def pinned_in(prompt: Mapping[str, Any]) -> str:
+    """What the loader's `pinned` says in a prompt."""
+    return str(prompt["1"]["inputs"]["pinned"])
+
+
+def open_loader(rig: Rig, source: str) -> str:
+    """A checkpoint loader of ours that has run once; its pin."""
     if "ComfyWatchmanCheckpointLoader" not in rig.comfyui.object_info():
         pytest.skip("this pack has no checkpoint loader")
-    rig.hub.add_repo("Comfy-Org/pinned", {"pinned_sd3.safetensors": tiny_sd3()})
-    source = "hf:Comfy-Org/pinned/pinned_sd3.safetensors"
-    loader = node("ComfyWatchmanCheckpointLoader", "pinned_sd3.safetensors", source, "")
+    loader = node("ComfyWatchmanCheckpointLoader", "any.safetensors", source, "")
     shown = node("PreviewAny", pos=[600, 0])
     rig.open(wired(loader, shown, wires=[(1, 3, 2, "source", "*")]), "pinned.json")
-    first = run_again(rig)
+    assert "1" not in cached(run_again(rig))
     rig.page.wait_for_function(
         "() => window.app.graph.getNodeById(1).widgets.find((one) => one.name === 'pinned').value"
     )
-    pin = rig.widget("1", "pinned")
+    return rig.widget("1", "pinned")
 
+
+def test_page_pin_of_a_release(rig: Rig) -> None:
+    """A run's pin costs no second run where the release is fixed; what is saved or exported has it."""
+    model = rig.hub.add_model("Pinned", {"pinned_sd3.safetensors": tiny_sd3()}, type="Checkpoint")
+    pin = open_loader(rig, f"v:{model.versions[0].id}")
+
+    exported = rig.page.evaluate("async () => (await window.app.graphToPrompt()).output")
     second = run_again(rig)
 
     assert "sha256:" in pin
     assert "pinned_sd3.safetensors" in pin
-    assert "1" not in cached(first)
+    assert pinned_in(exported) == pin
     assert "1" in cached(second)
-    assert second["prompt"][2]["1"]["inputs"]["pinned"] == ""
+    assert pinned_in(second["prompt"][2]) == ""
+    exported = rig.page.evaluate("async () => (await window.app.graphToPrompt()).output")
+    assert pinned_in(exported) == pin
     saved = rig.page.evaluate("() => window.app.graph.serialize()")
     assert pin in saved["nodes"][0]["widgets_values"] or pin in saved["nodes"][1]["widgets_values"]
     rig.open(saved, "again.json")
-    third = run_again(rig)
-    assert third["prompt"][2]["1"]["inputs"]["pinned"] == pin
+    assert pinned_in(run_again(rig)["prompt"][2]) == pin
     assert rig.widget("1", "pinned") == pin
+    assert rig.errors == []
+
+
+def test_page_pin_of_a_branch(rig: Rig) -> None:
+    """What may mean another file tomorrow is sent with its pin, which is the same from then on."""
+    rig.hub.add_repo("Comfy-Org/branch", {"branch_sd3.safetensors": tiny_sd3()})
+    pin = open_loader(rig, "hf:Comfy-Org/branch/branch_sd3.safetensors")
+
+    second, third = run_again(rig), run_again(rig)
+
+    assert [pinned_in(one["prompt"][2]) for one in (second, third)] == [pin, pin]
+    assert "1" not in cached(second)
+    assert "1" in cached(third)
     assert rig.errors == []
 
 
