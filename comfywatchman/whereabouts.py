@@ -13,7 +13,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Final
 
@@ -33,6 +33,8 @@ from .library.sidecars.beside import find_beside
 from .names import fold, printable
 from .resolution import LocalMatch, Placement
 from .workflow.references import Reference
+
+Checking = Callable[[LocalFile, int], None]  # hears of a file that is hashed, and how many bytes are done
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -121,7 +123,7 @@ def find_local(
     index: Index,
     hubs: Sequence[Hub],
     stop: threading.Event | None = None,
-    tell: Callable[[int], None] = lambda _done: None,
+    tell: Checking = lambda _file, _done: None,
 ) -> Indexed | None:
     """The file below roots that a link means or that has a digest; None if there is none.
 
@@ -147,7 +149,7 @@ class _Search:
         index: Index,
         hubs: Sequence[Hub],
         stop: threading.Event | None = None,
-        tell: Callable[[int], None] = lambda _done: None,
+        tell: Checking = lambda _file, _done: None,
     ) -> None:
         self._roots, self._index, self._hubs, self._stop, self._tell = roots, index, hubs, stop, tell
         self._names: dict[Path, frozenset[str]] = {}  # what lies in folders, each listed once
@@ -230,7 +232,7 @@ class _Search:
     def _hashed(self, file: LocalFile) -> Indexed | None:
         """A file with its digests; None if it cannot be read now."""
         try:
-            return self._index.hashed(file, stop=self._stop, tell=self._tell)
+            return self._index.hashed(file, stop=self._stop, tell=partial(self._tell, file))
         except (OSError, FileChanged) as fault:
             _LOG.info("%s: passed over: %s", file.path, fault)
             return None
