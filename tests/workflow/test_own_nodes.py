@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -174,3 +176,21 @@ def test_any_text(name: str, source: str, pinned: str) -> None:
     """No text is a fault, and at most one file is meant."""
     assert len(found(LORA, lora(name, source, pinned))) <= 1
     found(STACK, (source, "error", pinned))
+
+
+EXAMPLES = sorted((Path(__file__).resolve().parents[2] / "example_workflows").glob("*.json"))
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_examples_name_their_sources(path: Path) -> None:
+    """ComfyUI's own panel, which knows names only, is told the very release that the link beside it means."""
+    document = json.loads(path.read_text(encoding="utf-8"))
+    linked = [reference for reference in survey(document).references if reference.linked]
+    assert linked
+    for each in document["nodes"]:
+        if each["type"] in (CHECKPOINT, LORA):
+            [entry] = each["properties"]["models"]
+            [own] = [one for one in linked if one.node_id == str(each["id"])]
+            assert entry["name"] == each["widgets_values"][0]
+            assert (entry["directory"], entry["url"]) == (own.folder, own.url)
+            assert own.digest is None or str(own.digest) == f"sha256:{entry['hash']}"
