@@ -90,6 +90,8 @@ class LoRAStack(io.ComfyNode):
     @classmethod
     def validate_inputs(cls, loras: str | None = None) -> bool | str:
         """Says which line means nothing, before anything runs."""
+        if not isinstance(loras, str | None):
+            return "expected a text, a LoRA a line"
         try:
             parse_stack(loras or "")
         except InvalidStack as fault:

@@ -11,6 +11,7 @@ What cannot be read names nothing here: the node says so when it runs.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
 from ..air import CivitaiLink, HubLink, clean_url, parse_thing
@@ -30,26 +31,28 @@ _STACKED: Final = "loras"
 def find_own(row: Row, said: Mapping[str, Json]) -> Iterator[Place]:
     """The files that one of our nodes loads, given what its inputs say."""
     texts = {slot.role: (slot, _text(said.get(slot.name))) for slot in row.slots}
-    pins = _read_pins(texts["pins"][1])
+    pinned = texts["pins"][1]
     if "stack" in texts:
         slot, text = texts["stack"]
-        yield from _find_rows(slot.name, text, pins)
+        yield from _find_rows(slot.name, text, pinned)
         return
     folders = texts["file"][0].folders
     for role in ("source", "file"):
         slot, text = texts[role]
         if text not in _NOTHING:
-            yield from _find(slot.name, text, folders, pins)
+            yield from _find(slot.name, text, folders, _read_pins(pinned))
             return
 
 
-def _find_rows(input_name: str, text: str, pins: Sequence[Pin]) -> Iterator[Place]:
+@lru_cache(maxsize=8)  # a stack in a subgraph is met as often as that is used
+def _find_rows(input_name: str, text: str, pinned: str) -> tuple[Place, ...]:
     try:
         rows = parse_stack(text)
     except InvalidStack:
-        return
-    for row in rows:
-        yield from _find(input_name, row.name.strip(), (_STACKED,), pins, active=row.on)
+        return ()
+    pins = _read_pins(pinned)
+    found = (_find(input_name, row.name.strip(), (_STACKED,), pins, active=row.on) for row in rows)
+    return tuple(place for places in found for place in places)
 
 
 def _find(
@@ -95,4 +98,5 @@ def _read_pins(text: str) -> Sequence[Pin]:
 
 
 def _text(value: Json) -> str:
-    return value.strip() if isinstance(value, str) else ""
+    """A value as ComfyUI gives it to a node that takes a text: a number counts, too."""
+    return str(value).strip() if isinstance(value, str | int) and not isinstance(value, bool) else ""

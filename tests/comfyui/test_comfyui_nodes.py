@@ -203,6 +203,10 @@ def test_faulty_stack_is_refused(comfyui: ComfyUI) -> None:
     with pytest.raises(Refused) as refused:
         comfyui.probe(ours("tiny_sd3.safetensors") | stack, model=["2", 0])
     assert "line 2: expected a strength" in str(refused.value.body["node_errors"]["2"])
+    stack["2"]["inputs"]["loras"] = ["a.safetensors"]
+    with pytest.raises(Refused) as refused:
+        comfyui.probe(ours("tiny_sd3.safetensors") | stack, model=["2", 0])
+    assert "expected a text" in str(refused.value.body["node_errors"]["2"])
 
 
 # ── words ──

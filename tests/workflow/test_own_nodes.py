@@ -100,6 +100,7 @@ def test_secrets_in_a_source() -> None:
         (None, None, None, None, None, None, None, None),
         (),
         ([], {}, 1, 1, 1, 1, 1, 7),
+        (True, True, 1, 1, 1, 1, 1, 7),
     ],
 )
 def test_nothing(values: tuple[Any, ...]) -> None:
@@ -145,11 +146,17 @@ def test_api_form() -> None:
         "1": {"class_type": LORA, "inputs": {"model": ["2", 0], "source": "v:70", "pinned": PIN}},
         "2": {"class_type": CHECKPOINT, "inputs": {"ckpt_name": "lamp.safetensors"}},
         "3": {"class_type": STACK, "inputs": {"loras": "ink.safetensors"}},
+        "8": {"class_type": LORA, "inputs": {"source": 7}},
         "4": {"class_type": LORA, "inputs": {"lora_name": ["5", 0], "source": ["6", 0]}},
         "7": {"class_type": "ComfyWatchmanActiveCheckpoint", "inputs": {}},
     }
     told = [(r.node_id, r.name, r.url) for r in survey(prompt).references]
-    assert told == [("1", "v:70", INK), ("2", "lamp.safetensors", None), ("3", "ink.safetensors", None)]
+    assert told == [
+        ("1", "v:70", INK),
+        ("2", "lamp.safetensors", None),
+        ("3", "ink.safetensors", None),
+        ("8", "7", "https://civitai.com/models/7"),
+    ]
 
 
 def test_source_from_a_primitive() -> None:
