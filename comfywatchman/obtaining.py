@@ -148,8 +148,8 @@ class Obtainer:
     def summarize(self, obtained: Obtained, *, asks: bool = True) -> Summary:
         """What a file, its sidecars and the index say; where none gives words, the hub's record does.
 
-        The hub is asked only by a digest or an origin that is known already: nothing is hashed. What was fetched
-        here it has told of: its record came before the file.
+        The hub is asked only by a digest or an origin that is known already: nothing is hashed. Of what was
+        fetched here it has told: its record came before the file.
 
         Raises:
             InputError: the file cannot be read.
