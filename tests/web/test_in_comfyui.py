@@ -201,6 +201,51 @@ def test_page_drop_fetch_run(rig: Rig) -> None:
     assert rig.errors == []
 
 
+def our_loaders(rig: Rig, seed: str) -> Saved:
+    """A checkpoint by its version and a stack by a repository, both missing."""
+    model = rig.hub.add_model(seed, {f"{seed}_sd3.safetensors": tiny_sd3(seed)}, type="Checkpoint")
+    rig.hub.add_repo(f"owner/{seed}", {f"{seed}.safetensors": tiny_lora_sd3(seed)})
+    rows = f"on | hf:owner/{seed}/{seed}.safetensors | 0.5\noff | v:1"
+    return wired(
+        node("ComfyWatchmanCheckpointLoader", "", f"v:{model.versions[0].id}", ""),
+        node("ComfyWatchmanLoRAStack", rows, "error", ""),
+        node("PreviewAny", pos=[600, 0]),
+        wires=[(1, 0, 2, "model", "MODEL"), (2, 3, 3, "source", "*")],
+    )
+
+
+def test_page_links_are_fetched(rig: Rig) -> None:
+    """What our loaders link to is listed with its size and fetched; the links stay, and a run asks no hub."""
+    rig.open(our_loaders(rig, "linked"), "linked.json")
+    rig.await_badge("2")
+    source, rows = rig.widget("1", "source"), rig.widget("2", "loras")
+    rig.show()
+    rig.panel.get_by_text(source, exact=True).wait_for()
+
+    rig.panel.get_by_role("button", name=re.compile(r"^Fetch 2 models · \d")).click()
+    rig.panel.get_by_role("button", name="Ask me each time").click()
+
+    rig.panel.get_by_text("Everything this workflow needs is here.").wait_for()
+    rig.await_badge(None)
+    assert (rig.widget("1", "source"), rig.widget("2", "loras")) == (source, rows)
+    asked = len(rig.hub.requests)
+    run_again(rig)
+    assert len(rig.hub.requests) == asked
+    assert rig.errors == []
+
+
+def test_page_links_need_no_question(rig: Rig) -> None:
+    """Run on what only our own nodes lack is not held up by a question: they fetch it, and the badge goes."""
+    rig.open(our_loaders(rig, "unasked"), "unasked.json")
+    rig.await_badge("2")
+
+    run_again(rig)
+
+    rig.await_badge(None)
+    assert not rig.page.get_by_role("dialog").filter(has_text="Fetch the missing models").is_visible()
+    assert rig.errors == []
+
+
 def test_page_relink_in_a_subgraph(rig: Rig) -> None:
     """A promoted widget is pointed at the file that is here, inside and outside; undo takes both back."""
     target = rig.models / "vae/styles/lamp.safetensors"
