@@ -69,11 +69,11 @@ export class WmSettings extends WmElement {
           width: 92px;
         }
 
-        .setting:has(select) {
+        .setting:has(select, wm-certain) {
           grid-template-columns: minmax(0, 1fr);
         }
 
-        .setting:has(select) .value {
+        .setting:has(select, wm-certain) .value {
           grid-column: 1;
           grid-row: auto;
           justify-content: start;
