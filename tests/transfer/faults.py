@@ -350,6 +350,33 @@ def drip(seconds: float) -> Behaviour:
     return behave
 
 
+def drip_head(pause: float, count: int = 10_000) -> Behaviour:
+    """Headers that go on and on, a byte now and then; for a while."""
+
+    def behave(x: Exchange) -> None:
+        x.raw(b"HTTP/1.1 200 OK\r\nX-Long: ")
+        for _ in range(count):
+            x.raw(b"x")
+            time.sleep(pause)
+        x.close = True
+
+    return behave
+
+
+def drip_chunk(pause: float, count: int = 10_000) -> Behaviour:
+    """A chunk whose size has an extension without end, a byte now and then."""
+
+    def behave(x: Exchange) -> None:
+        x.head(200, ("Transfer-Encoding", "chunked"), *x.tags())
+        x.raw(f"{len(x.data):x};".encode())
+        for _ in range(count):
+            x.raw(b"x")
+            time.sleep(pause)
+        x.close = True
+
+    return behave
+
+
 def silent(seconds: float) -> Behaviour:
     """Takes the request and says nothing."""
 
