@@ -333,6 +333,22 @@ def stall_at(count: int, seconds: float) -> Behaviour:
     return behave
 
 
+def stuck_at(place: int) -> Behaviour:
+    """Never gets past one place of the file; what lies behind it can be had."""
+
+    def behave(x: Exchange) -> None:
+        code, headers, body = x.meta()
+        start = x.range[0] if x.range else 0
+        if not start <= place < start + len(body):
+            return good(x)
+        x.head(code, ("Content-Length", str(len(body))), *headers)
+        x.raw(body[: place - start])
+        x.close = True
+        return None
+
+    return behave
+
+
 def drip(seconds: float) -> Behaviour:
     """A byte now and then."""
 
