@@ -36,7 +36,7 @@ from .line import Answer, Lines
 from .refusals import refusal
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
-_CHUNK: Final = 1 << 20
+_CHUNK: Final = 256 << 10  # a buffer of that size is made for each read: thirty lines have one each
 _ERROR_BODY: Final = 64 << 10
 
 
