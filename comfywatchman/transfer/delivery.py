@@ -83,7 +83,7 @@ class Delivery:
         """
         with disk_errors(f"{self.transfer.root}/{self.transfer.path}"):
             place = self._enter()
-            if self._partial is None:
+            if self._front is None:
                 there = find_same(place, self._name, self._source)
                 if there is not None:
                     sweep(place, self._name, self._identity)
@@ -119,7 +119,7 @@ class Delivery:
 
     def _begin(self, place: Place) -> None:
         """Open the partial and start to hash what it holds."""
-        self._partial = Partial.begin(place, self._name, self._identity)
+        self._partial = self._partial or Partial.begin(place, self._name, self._identity)
         self._pieced = self._partial.journal.done > 0
         if self.size is None:
             self.size = self._partial.journal.size

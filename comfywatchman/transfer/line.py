@@ -75,7 +75,11 @@ class Lines:
         finally:
             with self._lock:
                 del self._dialing[dialing]
-        self._mine.twin = sock.dup()  # TLS takes the descriptor over before its own socket can be had
+        try:
+            self._mine.twin = sock.dup()  # TLS takes the descriptor over before its own socket can be had
+        except OSError:
+            sock.close()
+            raise
         self.use(self._mine.twin)
         return sock
 

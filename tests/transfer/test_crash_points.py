@@ -193,6 +193,17 @@ def test_failed_at_every_call(scene: Scene, error: str) -> None:
     assert failed >= 12
 
 
+@pytest.mark.parametrize("scene", ["pieces"], indirect=True)
+@pytest.mark.parametrize(("error", "state"), [("EIO", "failed"), ("EBUSY", "verified")])
+def test_pieces_that_cannot_be_read(scene: Scene, error: str, state: str) -> None:
+    """A disk that fails while pieces are looked at is told, or waited for where another program held them."""
+    scene.set_up()
+    ended = scene.run(Plan(call="preadv", error=error, nth=1))
+    assert ended.state == state, ended
+    scene.check()
+    scene.heal()
+
+
 @pytest.mark.parametrize("scene", ["stream", "resume", "lanes"], indirect=True)
 def test_writes_that_take_only_half(scene: Scene) -> None:
     """A write may take fewer bytes than it was given; the rest follows."""
