@@ -139,6 +139,26 @@ def test_sidecar_of_another_program(fakehub: FakeHub, tmp_path: Path, thing: str
         assert find(house, "v:23") is None
 
 
+def test_sidecar_that_lies(fakehub: FakeHub, tmp_path: Path) -> None:
+    """A sidecar that gives another file's digest for the release convinces nobody who can ask the hub.
+
+    Control: where nobody can be asked it does, for that moment only.
+    """
+    thing = stock(fakehub)
+    version = fakehub.shelf.models[0].versions[0]
+    lie = {"name": "fog.safetensors", "hashes": {"SHA256": sha256(FOG).hexdigest()}}
+    with open_house(tmp_path, fakehub, offline=True) as house:
+        write_info(put(house, "fog.safetensors", FOG), id=version.id, trainedWords=[], files=[lie])
+        assert find(house, thing) == "loras/fog.safetensors"
+    with open_house(tmp_path, fakehub) as house:
+        assert find(house, thing) is None
+        truth = {"name": "mine.safetensors", "hashes": {"SHA256": DIGEST.hex}}
+        write_info(put(house, "mine.safetensors"), id=version.id, trainedWords=[], files=[truth])
+        assert find(house, thing) == "loras/mine.safetensors"
+    with open_house(tmp_path, fakehub, offline=True) as house:
+        assert find(house, thing) == "loras/mine.safetensors"
+
+
 def test_hub_says_which(fakehub: FakeHub, tmp_path: Path) -> None:
     """A file the user brought by hand is told by the hub's record and its content, and remembered."""
     thing = stock(fakehub)

@@ -101,6 +101,13 @@ class _Question:
         return (path, _stem(path)) if self.any_extension else (path,)
 
 
+def placement_of(file: LocalFile, reference: Reference) -> Placement:
+    """How a file that a reference means stands to its name, whatever the file is called."""
+    question = _Question(reference)
+    other = Placement.RENAMED if file.folder in question.folders else Placement.FOLDER
+    return question.place(file) or other
+
+
 def _stem(path: str) -> str:
     """A path without the extension of a model file; any other dot belongs to the name."""
     return path[: path.rindex(".")] if has_model_extension(path) else path
