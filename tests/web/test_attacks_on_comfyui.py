@@ -104,7 +104,7 @@ def test_wide_open_comfyui(wide: ComfyUI, rebound: Browser, name: str) -> None:
     with elsewhere() as port:
         told, control = attack(rebound, f"http://{name}:{port}/", wide.url)
     assert succeeded(told) == []
-    assert OPEN <= {one[1] for one in succeeded(control)}
+    assert {one[1] for one in succeeded(control)} >= OPEN
     assert {one[3] for one in told} <= {-1, 0, 403, 415}
     assert wide.get(f"{PREFIX}settings") == settings
     assert wide.get(f"{PREFIX}transfers")["transfers"] == []
@@ -114,7 +114,7 @@ def test_wide_open_rebinding(wide: ComfyUI, rebound: Browser) -> None:
     """A name that leads here makes a page 'same-origin' for the browser and for ComfyUI, and not for us."""
     told, control = attack(rebound, f"http://evil.test:{wide.port}/system_stats", "")
     assert succeeded(told) == []
-    assert OPEN <= {one[1] for one in succeeded(control)}
+    assert {one[1] for one in succeeded(control)} >= OPEN
 
 
 def test_wide_open_listening(wide: ComfyUI, rebound: Browser) -> None:
