@@ -140,10 +140,10 @@ class Value:
         return shown if shown.isprintable() else ascii(shown)
 
 
-def parse_json(data: bytes | str, *, limit: int = 20 * MIB, gentle: bool = False) -> Json:
+def parse_json(data: bytes | str, *, limit: int = 20 * MIB) -> Json:
     """Parse JSON text of at most `limit` bytes; a byte order mark and UTF-16 are understood.
 
-    `gentle` lets other threads run meanwhile, for a fifth more time: json's C code never lets go of the
+    Long texts let other threads run meanwhile, for a fifth more time: json's C code never lets go of the
     interpreter by itself, but does where it calls a function written in Python.
 
     Raises:
@@ -153,7 +153,7 @@ def parse_json(data: bytes | str, *, limit: int = 20 * MIB, gentle: bool = False
         raise DecodeError(f"JSON of {len(data):,} bytes is over the limit of {limit:,}")
     try:
         text = data.decode(json.detect_encoding(data)) if isinstance(data, bytes) else data
-        hooks = _GENTLE if gentle else {}
+        hooks = _GENTLE if len(data) > MIB else {}
         parsed: Json = json.loads(text.removeprefix("\ufeff"), parse_constant=_no_number, **hooks)
     except UnicodeDecodeError as fault:
         raise DecodeError(f"not JSON: no text at byte {fault.start}") from fault

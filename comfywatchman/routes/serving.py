@@ -131,7 +131,7 @@ def _read_body(route: Route, body: bytes) -> dict[str, Json]:
         parsed: Json = {}
     else:
         try:
-            parsed = parse_json(body, limit=route.most, gentle=True)
+            parsed = parse_json(body, limit=route.most)
         except DecodeError as fault:
             raise InvalidRequest(fault.message) from fault
     check(route.takes, parsed)
