@@ -13,8 +13,9 @@ from urllib.parse import urlsplit
 from .catalog import Json, canonical_folder
 from .decode import Value
 
-_UNITS: Final = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
-_SIZE: Final = re.compile(r"([0-9]{1,19}(?:\.[0-9]{1,9})?)\s*([kmgt]?)i?b?(?:/s)?", re.IGNORECASE)
+_PREFIXES: Final = ("", "k", "m", "g", "t")
+_SIZE: Final = re.compile(r"([0-9]{1,19}(?:\.[0-9]{1,9})?)\s*([kmgt]?)(i?)b?(?:/s)?", re.IGNORECASE)
+_UNITS: Final = {"TiB": 1 << 40, "TB": 10**12, "GiB": 1 << 30, "GB": 10**9, "MiB": 1 << 20, "MB": 10**6}
 _YES: Final = frozenset({"1", "true", "yes", "on"})
 _NO: Final = frozenset({"0", "false", "no", "off"})
 _WORD: Final = re.compile(r"[\w.+-]{1,40}", re.ASCII)
@@ -62,11 +63,11 @@ def _parse_flag(text: str) -> Json:
 
 
 def _read_size(value: Value) -> int:
-    """Bytes: a whole number, or text as people write it; 1 KiB and 1 KB are both 1,024 bytes."""
+    """Bytes: a whole number, or text as people write it; 1 kB is 1,000 of them and 1 KiB 1,024."""
     if not isinstance(value.json, str):
         number = value.integer()
     elif found := _SIZE.fullmatch(value.json.strip()):
-        number = int(Decimal(found[1]) * _UNITS[found[2].lower()])
+        number = int(Decimal(found[1]) * (1024 if found[3] else 1000) ** _PREFIXES.index(found[2].lower()))
     else:
         raise value.fault("a size")
     if not 0 <= number < 1 << 60:
@@ -116,8 +117,13 @@ def several(kind: Kind) -> Kind:
         "list",
         f"a list: {kind.wanted}, separated by commas",
         lambda value: tuple(kind.read(inner) for inner in value.items()),
-        lambda text: [kind.parse(part.strip()) for part in text.split(",") if part.strip()],
+        lambda text: [kind.parse(part) for part in _parts(text)],
     )
+
+
+def _parts(text: str) -> list[str]:
+    """What stands between commas; `none` is nothing."""
+    return [] if text.lower() == "none" else [part.strip() for part in text.split(",") if part.strip()]
 
 
 def one_of(*words: str) -> Kind:
@@ -145,8 +151,29 @@ def _read_places(value: Value) -> Mapping[str, Path]:
 
 
 def _parse_places(text: str) -> Json:
-    pairs = [part.partition("=") for part in text.split(",") if part.strip()]
+    pairs = [part.partition("=") for part in _parts(text)]
     return {folder.strip(): path.strip() for folder, _, path in pairs}
+
+
+def print_value(kind: str, value: Json) -> str:
+    """The text to type for a value of that kind; a size in the largest unit that loses nothing.
+
+    >>> print_value("size", 30 << 30), print_value("size", 1_500_001), print_value("flag", True)
+    ('30 GiB', '1500001', 'true')
+    """
+    match value:
+        case bool():
+            return str(value).lower()
+        case int() if kind == BYTES.word and value:
+            return next(
+                (f"{value // unit} {name}" for name, unit in _UNITS.items() if value % unit == 0), str(value)
+            )
+        case list():
+            return ", ".join(map(str, value)) or "none"
+        case dict():
+            return ", ".join(f"{key}={inner}" for key, inner in value.items()) or "none"
+        case _:
+            return "none" if value is None else str(value)
 
 
 FLAG: Final = Kind("flag", "true or false", _read_flag, _parse_flag)

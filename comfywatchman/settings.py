@@ -32,6 +32,7 @@ from .kinds import (
     count,
     one_of,
     optional,
+    print_value,
     several,
 )
 
@@ -162,16 +163,7 @@ class Settings:
     def show(self) -> tuple[Shown, ...]:
         """Every setting with its value as it would stand in the file, and where it comes from."""
         return tuple(
-            Shown(
-                key=key,
-                value=_to_json(getattr(self, key)),
-                origin=self.origins.get(key, Origin.DEFAULT),
-                help=entry["help"],
-                guard=entry["guard"],
-                kind=entry["kind"].word,
-                choices=entry["kind"].choices,
-            )
-            for key, entry in _table().items()
+            _shown(key, getattr(self, key), self.origins.get(key, Origin.DEFAULT)) for key in _table()
         )
 
 
@@ -186,6 +178,11 @@ class Shown:
     guard: bool
     kind: str
     choices: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The value as it may be typed."""
+        return print_value(self.kind, self.value)
 
 
 def find_home(environment: Mapping[str, str], *, comfyui: Path | None = None) -> Path:
@@ -224,8 +221,8 @@ def read_settings(home: Path, environment: Mapping[str, str]) -> Settings:
     return Settings(home=home, origins=origins, unknown=unknown, **values)
 
 
-def set_setting(home: Path, key: str, text: str) -> Json:
-    """Write one setting from what a person typed; gives the value as it stands in the file.
+def set_setting(home: Path, key: str, text: str) -> Shown:
+    """Write one setting from what a person typed; gives it as it stands in the file.
 
     `default` takes the key out of the file. Everything else in the file stays.
 
@@ -234,13 +231,12 @@ def set_setting(home: Path, key: str, text: str) -> Json:
     """
     entry = _entry(key)
     stored = _read_file(home)
-    value: Json = None
     if text.strip().lower() == "default":
         stored.pop(key, None)
     else:
-        value = stored[key] = _to_json(_parse(entry["kind"], text, where=key))
+        stored[key] = _to_json(_parse(entry["kind"], text, where=key))
     _write_file(home, stored)
-    return value
+    return _shown(key, stored.get(key), Origin.FILE if key in stored else Origin.DEFAULT)
 
 
 def change_settings(home: Path, changes: Mapping[str, Json]) -> None:
@@ -257,6 +253,20 @@ def change_settings(home: Path, changes: Mapping[str, Json]) -> None:
         else:
             stored[key] = _to_json(_read(kind, value, where=key))
     _write_file(home, stored)
+
+
+def _shown(key: str, value: Any, origin: Origin) -> Shown:
+    entry = _table()[key]
+    kind: Kind = entry["kind"]
+    return Shown(
+        key=key,
+        value=_to_json(value),
+        origin=origin,
+        help=entry["help"],
+        guard=entry["guard"],
+        kind=kind.word,
+        choices=kind.choices,
+    )
 
 
 def _entry(key: str) -> Mapping[str, Any]:

@@ -19,7 +19,7 @@ import click
 from comfywatchman.cli.main import main
 from comfywatchman.routes.api import ROUTES
 from comfywatchman.routes.openapi import make_openapi
-from comfywatchman.settings import Settings
+from comfywatchman.settings import Settings, Shown
 from comfywatchman.tokens import VARIABLES
 from docs.routes import describe_routes
 
@@ -87,7 +87,7 @@ def _settings() -> Iterator[str]:
     for shown, variables in zip(defaults.show(), _variables(), strict=True):
         lock = " 🔒" if shown.guard else ""
         names = ", ".join(f"`{name}`" for name in variables)
-        yield f"| `{shown.key}`{lock} | {_value(shown.value)} | {names} | {shown.help} |"
+        yield f"| `{shown.key}`{lock} | {_default(shown)} | {names} | {shown.help} |"
     yield ""
     yield "## Other variables"
     yield ""
@@ -106,10 +106,8 @@ def _variables() -> list[tuple[str, ...]]:
     return [entry.metadata["env"] for entry in fields(Settings) if entry.metadata]
 
 
-def _value(value: object) -> str:
-    if value is None or value in ([], {}):
-        return "none"
-    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+def _default(shown: Shown) -> str:
+    return "none" if shown.text == "none" else f"`{shown.text}`"
 
 
 if __name__ == "__main__":

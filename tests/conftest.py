@@ -1,5 +1,6 @@
 """Fixtures for all tests. The first import binds the inner package before pytest touches the root."""
 
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,9 @@ settings.load_profile("shared machine")
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared" / "data"
+
+# A script that runs the tests with "&" has interrupts ignored, by every child too; some tests press Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # ComfyUI loads this repository as a package under a name of its own; so do the tests of `nodes`.
 PACK = ModuleType("pack")

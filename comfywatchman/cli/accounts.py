@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from ..catalog import Json, hub_title
+from ..catalog import hub_title
 from ..house import HUBS
 from ..settings import read_settings, set_setting
 from .house import find_own_home, open_house, open_tokens
@@ -102,7 +102,7 @@ def show_settings(context: click.Context) -> int:
         print_json({"schema": "comfywatchman.settings/1", "settings": {**table}})
         return OK
     width = table_width(sys.stdout)
-    rows = [(entry.key, _text(entry.value), entry.origin.value, entry.help) for entry in shown]
+    rows = [(entry.key, entry.text, entry.origin.value, entry.help) for entry in shown]
     print_lines(render_table(("SETTING", "VALUE", "FROM", "MEANS"), rows, width=width, below=3))
     return OK
 
@@ -117,21 +117,7 @@ def change_setting(context: click.Context, key: str, value: str) -> int:
     options = common(context)
     kept = set_setting(find_own_home(options), key, value)
     if options.json:
-        print_json({"schema": "comfywatchman.settings/1", "settings": {key: {"value": kept}}})
+        print_json({"schema": "comfywatchman.settings/1", "settings": {key: {"value": kept.value}}})
     else:
-        say(f"{key} = {_text(kept)}", quiet=options.quiet)
+        say(f"{key} = {kept.text}", quiet=options.quiet)
     return OK
-
-
-def _text(value: Json) -> str:
-    match value:
-        case None:
-            return "none"
-        case bool():
-            return str(value).lower()
-        case list():
-            return ", ".join(map(str, value)) or "none"
-        case dict():
-            return ", ".join(f"{key}={inner}" for key, inner in value.items()) or "none"
-        case _:
-            return str(value)
