@@ -63,7 +63,7 @@ class House:
         self._offline = offline
         self._opened = ExitStack()
         self._lock = threading.RLock()
-        self._hubs: tuple[Hub, ...] | None = () if offline else None
+        self._hubs: tuple[Hub, ...] | None = None
         self._loaders: Loaders | None = None
         self._known: Known | None = None
         self._index: Index | None = None
@@ -110,12 +110,22 @@ class House:
 
     @property
     def is_offline(self) -> bool:
-        """Whether no hub is ever asked."""
-        return self._offline
+        """Whether no hub is asked: from the beginning, or by the settings as they are now.
+
+        Raises:
+            InvalidSettings: the file or the environment cannot be used.
+        """
+        return self._offline or self.settings().offline
 
     @property
     def hubs(self) -> tuple[Hub, ...]:
-        """All hubs; none offline."""
+        """All hubs; none offline.
+
+        Raises:
+            InvalidSettings: the file or the environment cannot be used.
+        """
+        if self.is_offline:
+            return ()
         with self._lock:
             if self._hubs is None:
                 self._hubs = _open_hubs(self._opened, self.settings(), self.tokens)

@@ -244,14 +244,10 @@ def _address_fault(url: str, policy: Policy) -> str | None:
 
 
 def _each_file(file: RemoteFile, policy: Policy) -> tuple[Consent, str] | None:
-    parts = urlsplit(file.url)
-    if parts.scheme == "http" and _origin(file.url) not in policy.mirrors:
-        return Consent.FILE, f"plain http from {parts.netloc}"
-    if file.hub == "web" and _origin(file.url) not in policy.mirrors and parts.hostname not in policy.hosts:
-        return Consent.FILE, f"from {parts.hostname}, which is no hub"
-    if file.scan is Scan.FAILED:
-        return Consent.FILE, f"{_hub_title(file)}'s scanners warn of this file"
-    if file.format == "pickle" and not (policy.pickles or _is_vouched(file)):
+    is_pickle = file.format == "pickle"
+    if doubt := _doubt(file, policy):
+        return Consent.FILE, f"{doubt}; {_PICKLE}" if is_pickle else doubt
+    if is_pickle and not (policy.pickles or _is_vouched(file)):
         return Consent.FILE, _PICKLE
     if file.format in ("other", "onnx"):
         return (
@@ -261,11 +257,22 @@ def _each_file(file: RemoteFile, policy: Policy) -> tuple[Consent, str] | None:
     return None
 
 
+def _doubt(file: RemoteFile, policy: Policy) -> str | None:
+    """What speaks against a file, whatever its format."""
+    parts = urlsplit(file.url)
+    is_mirror = _origin(file.url) in policy.mirrors
+    if parts.scheme == "http" and not is_mirror:
+        return f"plain http from {parts.netloc}"
+    if file.hub == "web" and not is_mirror and parts.hostname not in policy.hosts:
+        return f"from {parts.hostname}, which is no hub"
+    return f"{_hub_title(file)}'s scanners warn of this file" if file.scan is Scan.FAILED else None
+
+
 def _one_click(file: RemoteFile, evidence: Evidence, policy: Policy) -> tuple[Consent, str] | None:
     if file.format == "pickle" and not _is_vouched(file):
         return Consent.PLAN, _PICKLE
     if file.format == "pickle":
-        return Consent.PLAN, f"a pickle whose digest {_hub_title(file)} publishes and whose scans passed"
+        return Consent.PLAN, f"{_PICKLE}; {_hub_title(file)} publishes its digest, and its scans passed"
     if evidence <= Evidence.NAME:
         return Consent.PLAN, "only its name says that it is the one"
     if not (file.digest("sha256") or file.digest("blake3")):

@@ -18,6 +18,7 @@ from dataclasses import replace
 from typing import Final
 from urllib.parse import urlsplit
 
+from .catalog import hub_title
 from .errors import HubError, HubUnavailable, Interrupted, Refused
 from .hubs.civitai.images import IMAGE_HOSTS
 from .hubs.hosts import HostGroup
@@ -28,6 +29,7 @@ from .transfer.http import Client
 from .transfer.limits import Limits
 
 HUB: Final = "civitai"
+DOMAIN: Final = "civitai.com"  # the hub moves its pictures between hosts below it
 MIB: Final = 1 << 20
 LIMITS: Final = Limits(connect=5.0, stall=5.0, redirects=3, connections=4)
 _FAILURES: Final = 3
@@ -56,8 +58,8 @@ class Previews:
         self._stop = threading.Event()
         parts = urlsplit(endpoint)
         guard = guard or Guard(trusted=frozenset({f"{parts.scheme}://{parts.netloc}"}))
-        # What comes has no published digest, so a redirect may lead to these hosts or stay where it is.
-        guard = replace(guard, storage=tuple(IMAGE_HOSTS))
+        # What comes has no published digest: a redirect leads to the hub's own hosts or stays where it is.
+        guard = replace(guard, storage=(DOMAIN,))
         self._opened = ExitStack()
         self._client = self._opened.enter_context(
             Client(guard=guard, limits=LIMITS, authorize=lambda _url: {}, stop=self._stop)
@@ -100,9 +102,9 @@ class Previews:
 
     def _fetch(self, url: str) -> bytes:
         if not self._hosts.owns(url):
-            raise Refused(f"{strip_query(url)}: not a picture on {HUB}'s own hosts")
+            raise Refused(f"{strip_query(url)}: not a picture on {hub_title(HUB)}'s own hosts")
         if self._clock() < self._rests_until:
-            raise HubUnavailable(f"{HUB}: its pictures did not come just now", hub=HUB)
+            raise HubUnavailable(f"{hub_title(HUB)}: its pictures did not come just now", hub=HUB)
         try:
             data = self._read(url)
         except (HubUnavailable, Interrupted):
@@ -139,7 +141,7 @@ class Previews:
                     if len(data) > self._most or (body.size or 0) > self._most:
                         raise NotAnImage(f"a picture of more than {self._most:,} bytes is not looked at")
             if is_over.is_set():  # a body without a length seems to have ended well
-                raise Interrupted(f"{HUB}: a picture did not come within {self._seconds:g} s")
+                raise Interrupted(f"{hub_title(HUB)}: a picture did not come within {self._seconds:g} s")
             return bytes(data)
         finally:
             timer.cancel()

@@ -120,6 +120,9 @@ class Settings:
     plan_files: int = field(
         default=200, metadata=_key(count(1, 100_000), "the most files one plan fetches", guard=True)
     )
+    offline: bool = field(
+        default=False, metadata=_key(FLAG, "ask no hub; what is local and known still works")
+    )
     transfers_at_once: int = field(default=3, metadata=_key(count(1, 16), "files fetched at the same time"))
     connections_per_host: int = field(
         default=16, metadata=_key(count(1, 16), "the most connections to one host")

@@ -84,6 +84,16 @@ def test_consent(facts: dict, evidence: Evidence, consent: Consent) -> None:
     assert judge(replace(CERTAIN, **facts), evidence, Policy())[0] is consent
 
 
+@pytest.mark.parametrize("scan", [None, *Scan])
+@pytest.mark.parametrize("where", [{}, {"hub": "web", "url": "https://example.org/ink.pt"}])
+@pytest.mark.parametrize("is_allowed", [False, True])
+def test_pickle_is_told_once(scan: Scan | None, where: dict, is_allowed: bool) -> None:
+    """Whatever else there is to say about a pickle, the reason tells once what it can do."""
+    file = replace(CERTAIN, name="ink.pt", scan=scan, **where)
+    _, reason = judge(file, Evidence.DIGEST, Policy(pickles=is_allowed))
+    assert reason.count("can run code") == 1
+
+
 def test_configured_mirror_may_be_plain_http() -> None:
     """An origin that the user configured counts as a hub, http and loopback included."""
     file = replace(CERTAIN, url="http://127.0.0.1:8123/x.safetensors")

@@ -128,6 +128,8 @@ def unlooked(trusted: frozenset[str] = frozenset()) -> Guard:
 REDIRECTS = [
     "https://evil.test/x.png",
     "https://civitai.com.evil.test/x.png",
+    "https://notcivitai.com/x.png",
+    "http://image.civitai.com:81/x.png",
     "https://storage.r2.cloudflarestorage.com/x.png",
     "https://huggingface.co/x.png",
     "https://10.0.0.1/x.png",
@@ -155,6 +157,14 @@ def test_redirects(pictures: Pictures, origin: str) -> None:
         assert previews.get(f"{origin}/3")
         with pytest.raises(Refused, match="more than 3 times"):
             previews.get(f"{origin}/0")
+
+
+@pytest.mark.parametrize("host", ["image-b2.civitai.com", "pictures.civitai.com"])
+def test_redirects_to_the_hubs_own_hosts(pictures: Pictures, origin: str, host: str) -> None:
+    """A redirect to a host of the hub's own is followed, as far as to ask where that host is."""
+    pictures.answers["/moved"] = Answer(status=302, headers={"Location": f"https://{host}/x.png"})
+    with opened(origin, guard=unlooked(frozenset({origin}))) as previews, pytest.raises(HubUnavailable):
+        previews.get(f"{origin}/moved")
 
 
 def test_private_address(pictures: Pictures) -> None:

@@ -7,8 +7,9 @@
 // them knows ComfyUI or the DOM: the front end is handed in.
 
 import { Arrivals } from "./arrivals.js";
+import { sentence } from "./format.js";
 import { Memory } from "./memory.js";
-import { needsOf, selected } from "./needs.js";
+import { countMissing, needsOf, selected } from "./needs.js";
 import { Runs } from "./runs.js";
 import { fileOf, underway } from "./selection.js";
 import { Sources } from "./sources.js";
@@ -64,6 +65,7 @@ export class Flow {
   /** Read what the server knows, and watch plans and transfers from then on. */
   async connect() {
     await this.#wiring.start();
+    this.#tellRefused();
     this.arrivals.watch();
     this.#store.subscribe((state) => this.#watchPlans(state));
   }
@@ -87,6 +89,7 @@ export class Flow {
   /** A workflow was opened: look at once, and say so if something is missing. */
   async loaded() {
     this.#timers.clear("look");
+    await this.#front.settle();
     await this.look({ isLoad: true });
   }
 
@@ -101,14 +104,14 @@ export class Flow {
     if (!workflow || mark === null) return;
     const { key, name } = workflow;
     this.#store.dispatch({ type: "workflow", key, name });
-    this.#showBadge();
+    if (this.#store.state.views[key]?.inspection) this.#showBadge(); // of what was not looked at nothing is known
     if (!isForced && this.#marks.get(key) === mark) return;
     const document = this.#front.document();
     if (!document) return;
     this.#marks.set(key, mark);
     const inspection = await this.#wiring.look(key, { workflow: document, ...(name ? { name } : {}) });
-    if (!inspection) return void this.#marks.delete(key); // so that the next change looks again
     this.#showBadge();
+    if (!inspection) return void this.#marks.delete(key); // so that the next change looks again
     if (isLoad && inspection.missing) this.#tellMissing(needsOf(this.#store.state.views[key]).length);
     await this.#planFor(key, isAnew);
     await this.runs.runIfReady(key);
@@ -158,8 +161,9 @@ export class Flow {
 
   /** What the user said shall come by itself once a plan is made; each file once a page. @param {string} key @param {Plan} plan */
   async #follow(key, plan) {
-    if (plan.stage !== "done") return;
-    if (this.#store.state.status?.fetch_certain !== true || this.#store.state.views[key]?.spent) return;
+    const { status } = this.#store.state;
+    if (plan.stage !== "done" || status?.offline) return; // it would fail at each look
+    if (status?.fetch_certain !== true || this.#store.state.views[key]?.spent) return;
     const transfers = Object.values(this.#store.state.transfers);
     const isFresh = (/** @type {Item} */ item) =>
       item.state === "certain" && !underway(item, transfers) && !this.#automatic.has(fileOf(item));
@@ -201,8 +205,16 @@ export class Flow {
     }
   }
 
+  /** The server does not answer a page that was opened like this; nothing of ours works until that is changed. */
+  #tellRefused() {
+    const { fault } = this.#store.state;
+    if (fault?.code !== "not-allowed") return;
+    const detail = [sentence(fault.message), fault.hint].filter(Boolean).join(" ");
+    this.#front.notify({ severity: "warn", summary: t("host.refused"), detail, life: 30_000 });
+  }
+
   #showBadge() {
-    this.#front.badge(needsOf(currentView(this.#store.state)).length);
+    this.#front.badge(countMissing(currentView(this.#store.state)));
   }
 
   /** @param {number} count */

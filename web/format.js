@@ -114,6 +114,34 @@ export function baseName(path) {
 }
 
 /**
+ * What of a path stands before its last part, with "/"; "" for a name alone.
+ *
+ * @param {string} path
+ */
+export function dirName(path) {
+  return path.split(/[\\/]/).slice(0, -1).join("/");
+}
+
+/**
+ * A text in which of each long digest only the beginning stands, as many as tell one file from another.
+ *
+ * @param {string} text
+ */
+export function shortDigests(text) {
+  return text.replace(/\b((?:sha256|blake3|autov3):)?([0-9a-f]{10})[0-9a-f]{54}\b/g, "$1$2…");
+}
+
+/**
+ * A reason as a sentence: "no digest of it is known" → "No digest of it is known."
+ *
+ * @param {string} text
+ */
+export function sentence(text) {
+  if (!text) return "";
+  return text[0].toUpperCase() + text.slice(1) + (/[.!?…]$/.test(text) ? "" : ".");
+}
+
+/**
  * An address that may stand in a link: only http and https, else null.
  *
  * @param {string | null | undefined} text
@@ -148,10 +176,16 @@ function parseUrl(text) {
  * @param {{ key: string }} setting
  */
 export function settingName({ key }) {
-  return hasSettingName(key) ? wordFor("setting", key) : key.replaceAll("_", " ");
+  return hasWord(`setting.${key}`) ? wordFor("setting", key) : key.replaceAll("_", " ");
 }
 
-/** @param {string} key */
-export function hasSettingName(key) {
-  return hasWord(`setting.${key}`);
+/**
+ * What one of a setting's values is called.
+ *
+ * @param {string} key
+ * @param {string} value
+ */
+export function choiceName(key, value) {
+  const word = `choice.${key}.${value}`;
+  return hasWord(word) ? t(word) : value;
 }

@@ -10,11 +10,14 @@ import { t } from "./words.js";
 
 export const TAB = "comfywatchman";
 
+const TURNS = 8; // of the event loop, about 20 ms
+
 /**
  * @typedef {object} Notice
  * @property {"info" | "success" | "warn" | "error"} severity
  * @property {string} summary
  * @property {string} [detail]
+ * @property {number} [life] milliseconds
  * @property {{ label: string, onClick: () => void }} [action] shown where toasts can have one (1.57)
  */
 
@@ -44,6 +47,17 @@ export class FrontEnd {
   get workflow() {
     const active = this.#manager?.workflow?.activeWorkflow;
     return active ? { key: String(active.key ?? active.path), name: active.filename ?? null } : null;
+  }
+
+  /**
+   * Wait until the workflow whose graph was just loaded is the active one: that it is loaded is told before, and in
+   * 1.27 to 1.58 all that stands between are promises. One that is loaded again stays the same, so that takes a moment.
+   */
+  async settle() {
+    const before = this.workflow?.key;
+    for (let turn = 0; turn < TURNS && this.workflow?.key === before; turn++) {
+      await new Promise((resolve) => setTimeout(resolve));
+    }
   }
 
   /** What of the graph can change the models it needs, as one text. */
@@ -103,10 +117,10 @@ export class FrontEnd {
   }
 
   /** @param {Notice} notice */
-  notify({ severity, summary, detail = "", action }) {
+  notify({ severity, summary, detail = "", life = 8_000, action }) {
     const toast = this.#manager?.toast;
     if (action && typeof toast?.info === "function") toast.info(summary, { description: detail, action, duration: 10_000 });
-    else toast?.add({ severity, summary, detail, life: 8_000 });
+    else toast?.add({ severity, summary, detail, life });
   }
 
   /** Say something with a way to our panel. @param {Notice} notice */

@@ -20,6 +20,12 @@ export function missingItems(view) {
   return itemsOf({ ...view, plan: null }).filter((item) => item.state !== "present");
 }
 
+/** How many models are missing, as the badge says it; where nothing was looked at, as the plan does. @param {View | null} view */
+export function countMissing(view) {
+  if (view?.inspection) return missingItems(view).length;
+  return view ? itemsOf(view).filter((item) => item.state !== "present").length : 0;
+}
+
 /** Whether a transfer has not ended. @param {Transfer} transfer */
 export function isUnderway({ state }) {
   return UNDERWAY.has(state);

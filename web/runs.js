@@ -1,6 +1,6 @@
 // Run on a graph that lacks models: the fetch is offered, and the graph runs once they are here.
 
-import { formatSize } from "./format.js";
+import { formatSize, wordFor } from "./format.js";
 import { missingItems, needsOf } from "./needs.js";
 import { fetchBody, takenItems, underway } from "./selection.js";
 import { currentView } from "./store.js";
@@ -11,7 +11,7 @@ import { t } from "./words.js";
  * @import { FrontEnd } from "./frontend.js"
  * @import { Memory } from "./memory.js"
  * @import { Store } from "./store.js"
- * @import { View } from "./types.js"
+ * @import { Candidate, View } from "./types.js"
  */
 
 export class Runs {
@@ -89,13 +89,19 @@ export class Runs {
 /** @param {View} view @param {ReturnType<typeof takenItems>} taken @param {number} coming */
 function questionFor(view, taken, coming) {
   const left = missingItems(view).length - taken.length - coming;
-  const itemList = taken.map(
-    ({ item, candidate }) => `${item.name} – ${formatSize(candidate.size)}, ${candidate.host ?? candidate.hub_title}`,
-  );
+  const itemList = taken.map(({ item, candidate }) => {
+    const from = `${formatSize(candidate.size)}, ${candidate.host ?? candidate.hub_title}`;
+    return `${item.name} – ${from}: ${evidenceOf(candidate)}`;
+  });
   return {
     title: t("host.run.title"),
     message: taken.length ? t("host.run", { count: taken.length }) : t("host.run.coming", { count: coming }),
     itemList,
     ...(left > 0 ? { hint: t("host.run.left", { count: left }) } : {}),
   };
+}
+
+/** Why a file is offered; what is not certain says why it is not. @param {Candidate} candidate */
+function evidenceOf({ consent, evidence, reason }) {
+  return consent === "automatic" || !reason ? wordFor("evidence", evidence) : reason;
 }

@@ -4,15 +4,15 @@
 
 /** @import { Candidate, Choice, FetchBody, Inspection, Item, Plan, Reference, Root, Status, Transfer, View } from "./types.js" */
 
-/** @typedef {"fetching" | "certain" | "decide" | "asking" | "locked" | "missing" | "refused" | "elsewhere"} GroupName */
+/** @typedef {"fetching" | "certain" | "confirm" | "decide" | "asking" | "locked" | "missing" | "refused" | "elsewhere"} GroupName */
 
 /** @type {readonly GroupName[]} */
-export const GROUPS = ["fetching", "certain", "decide", "asking", "locked", "missing", "refused", "elsewhere"];
+export const GROUPS = ["fetching", "certain", "confirm", "decide", "asking", "locked", "missing", "refused", "elsewhere"];
 
 /** @type {Record<Exclude<Item["state"], "present">, GroupName>} */
 const GROUP_OF = {
   certain: "certain",
-  confirm: "decide",
+  confirm: "confirm",
   choose: "decide",
   asking: "asking",
   locked: "locked",
@@ -113,7 +113,23 @@ export function groupItems(items, transfers) {
  */
 function groupOf(item, transfers) {
   if (item.state === "present") return item.relink === null ? null : "elsewhere";
-  return underway(item, transfers) ? "fetching" : GROUP_OF[item.state] ?? "missing";
+  if (underway(item, transfers)) return "fetching";
+  // a row in the plan is confirmed with the click on "Fetch"; what needs a word of its own is no such row
+  if (item.state === "confirm" && consentKind(candidateOf(item, undefined)) === "word") return "decide";
+  return GROUP_OF[item.state] ?? "missing";
+}
+
+/**
+ * Why most of the items are not found, where several have that in common: a list need not say it in each row.
+ *
+ * @param {readonly Item[]} items
+ */
+export function commonReason(items) {
+  /** @type {Map<string, number>} */
+  const counts = new Map();
+  for (const { reason } of items) counts.set(reason, (counts.get(reason) ?? 0) + 1);
+  const [reason, count] = [...counts].sort(([, one], [, other]) => other - one)[0] ?? ["", 0];
+  return count > 1 ? reason : null;
 }
 
 /**

@@ -3,6 +3,7 @@
 
 import { offerBridge, withdrawBridge } from "./bridge.js";
 import { NOTICES } from "./flow.js";
+import { tokenNotes } from "./tokens.js";
 import { t } from "./words.js";
 
 /**
@@ -28,9 +29,9 @@ export function makeSettings(parts) {
       name: t("host.tokens"),
       tooltip: t("tokens.explain"),
       defaultValue: null,
-      type: () => mount(parts, "wm-tokens", (element, { status, tokens }) => {
-        element.hubs = status?.hubs ?? [];
-        element.notes = tokens;
+      type: () => mount(parts, "wm-tokens", (element, state) => {
+        element.hubs = state.status?.hubs ?? [];
+        element.notes = tokenNotes(state);
       }),
     },
     {

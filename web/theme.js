@@ -264,6 +264,10 @@ export const theme = css`
     flex: none;
   }
 
+  .wm-name wbr {
+    display: none; /* only where a name has room for lines */
+  }
+
   .wm-line {
     overflow: hidden;
     text-overflow: ellipsis;

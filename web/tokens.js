@@ -3,10 +3,11 @@
 /**
  * @import { Api } from "./api.js"
  * @import { Store } from "./store.js"
- * @import { TokenNote } from "./types.js"
+ * @import { State, TokenNote } from "./types.js"
  */
 
 import { ApiError } from "./api.js";
+import { currentView } from "./store.js";
 import { t } from "./words.js";
 
 export class Tokens {
@@ -69,7 +70,7 @@ export class Tokens {
       if (!(error instanceof ApiError)) throw error;
       const isRefused = error.code === "login-required"; // its hint is for the command line
       const said = isRefused ? t("tokens.refused", { hub: this.#title(hub) }) : `${error.message}. ${error.hint ?? ""}`;
-      note({ state: "bad", message: said.trim() });
+      note({ state: "bad", message: said.trim(), refused: isRefused });
     }
   }
 
@@ -77,4 +78,35 @@ export class Tokens {
   #title(hub) {
     return this.#store.state.status?.hubs.find((known) => known.name === hub)?.title ?? hub;
   }
+}
+
+/**
+ * How tokens do, for every hub: as their last test went, else as the hub took them from a transfer or a plan.
+ *
+ * @param {State} state
+ * @returns {Record<string, TokenNote>}
+ */
+export function tokenNotes(state) {
+  const notes = { ...state.tokens };
+  for (const { name, title, has_token } of state.status?.hubs ?? []) {
+    const isTold = (notes[name]?.state ?? "none") !== "none";
+    if (has_token && !isTold && isRefusedBy(name, state)) {
+      notes[name] = { state: "bad", message: t("tokens.refused-before", { hub: title }), refused: true };
+    }
+  }
+  return notes;
+}
+
+/**
+ * Whether a hub last said no to a token that is set.
+ *
+ * @param {string} hub
+ * @param {State} state
+ */
+function isRefusedBy(hub, state) {
+  const isNo = (/** @type {{ code: string } | null} */ fault) => fault?.code === "login-required";
+  if (currentView(state)?.plan?.faults.some((fault) => fault.hub === hub && isNo(fault))) return true;
+  const told = Object.values(state.transfers).filter((one) => one.hub === hub && (one.state === "verified" || isNo(one.error)));
+  const last = told.sort((a, b) => b.changed - a.changed)[0];
+  return last !== undefined && isNo(last.error);
 }

@@ -183,7 +183,8 @@
  * @property {Record<string, Choice>} choices  by the item's key
  * @property {Skipped[]} skipped  what the last fetch left out
  *
- * @typedef {{ state: "none" | "busy" | "good" | "bad", message: string }} TokenNote  how a token's last test went
+ * @typedef {{ state: "none" | "busy" | "good" | "bad", message: string, refused?: boolean }} TokenNote  how a token's
+ *   last test went; `refused` by its hub
  *
  * @typedef {object} State
  * @property {"connecting" | "ready" | "lost"} link  to our server

@@ -158,7 +158,8 @@ export class Wiring {
   /** @param {{ transfers?: Tick[], queue?: Partial<Queue> }} detail */
   async #hearTransfers({ transfers = [], queue }) {
     this.#store.dispatch({ type: "ticks", transfers, queue });
-    if (this.#store.state.stale) await this.readTransfers();
+    const hasFailed = transfers.some(({ state }) => state === "failed"); // when, a tick does not say
+    if (this.#store.state.stale || hasFailed) await this.readTransfers();
   }
 
   /** @param {string} id */

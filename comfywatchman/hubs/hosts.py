@@ -14,6 +14,7 @@ from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from .. import __version__
+from ..catalog import hub_title
 from ..errors import InvalidSettings, LoginRequired
 
 # An own name: CivitAI answers what looks like a browser with pages.
@@ -36,7 +37,7 @@ class HostGroup:
     def __post_init__(self) -> None:
         if _origin(self.endpoint) is None or urlsplit(self.endpoint).query or self.endpoint.endswith("/"):
             raise InvalidSettings(
-                f"{self.hub}: the endpoint is no web address: {self.endpoint[:200]!r}",
+                f"{hub_title(self.hub)}: the endpoint is no web address: {self.endpoint[:200]!r}",
                 hint="Write it as https://host or http://127.0.0.1:PORT, without a slash at the end.",
             )
 
@@ -95,7 +96,9 @@ def bearer(hub: str, token: str | None) -> Mapping[str, str]:
     if not text:
         return {}
     if not text.isascii() or not text.isprintable() or " " in text:
-        raise LoginRequired(f"{hub}: what is stored as its token has characters that no token has", hub=hub)
+        raise LoginRequired(
+            f"{hub_title(hub)}: what is stored as its token has characters that no token has", hub=hub
+        )
     return {"Authorization": f"Bearer {text}"}
 
 

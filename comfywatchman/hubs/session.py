@@ -20,7 +20,7 @@ from urllib.parse import urlencode, urljoin, urlsplit
 import requests
 from requests.adapters import BaseAdapter, HTTPAdapter
 
-from ..catalog import Json
+from ..catalog import Json, hub_title
 from ..decode import MIB, DecodeError, Value, parse_json
 from ..errors import HubUnavailable
 from ..outage import find_cause, is_unknown, tell_lookup
@@ -147,7 +147,7 @@ class Session:
                 if not response.is_redirect:
                     return self._reply(request, response)
                 url = _next_stop(request, response, url)
-        raise HubUnavailable(f"{request.hub}: more than {_REDIRECTS} redirects", hub=request.hub)
+        raise HubUnavailable(f"{hub_title(request.hub)}: more than {_REDIRECTS} redirects", hub=request.hub)
 
     def _send(self, request: _Request, url: str) -> requests.Response:
         return self._lines.request(
@@ -166,10 +166,10 @@ class Session:
         try:
             return Reply(response.status_code, Value(parse_json(body, limit=self._limits.size)))
         except DecodeError as fault:
-            told = (
-                f"{request.hub}: expected JSON, got status {response.status_code} with this: {fault.message}"
-            )
-            raise HubUnavailable(told, hub=request.hub) from fault
+            got = f"status {response.status_code} with this: {fault.message}"
+            raise HubUnavailable(
+                f"{hub_title(request.hub)}: expected JSON, got {got}", hub=request.hub
+            ) from fault
 
     def _read(self, hub: str, response: requests.Response) -> bytes:
         """The inflated body, no larger than the limit."""
@@ -178,29 +178,35 @@ class Session:
         for piece in response.iter_content(16384):
             body += piece
             if len(body) > self._limits.size:
-                raise HubUnavailable(f"{hub}: the answer is over {self._limits.size:,} bytes", hub=hub)
+                raise HubUnavailable(
+                    f"{hub_title(hub)}: the answer is over {self._limits.size:,} bytes", hub=hub
+                )
             if self._clock() > until:
-                raise Unreachable(f"{hub}: the answer took over {self._limits.whole:g} s", hub=hub)
+                raise Unreachable(f"{hub_title(hub)}: the answer took over {self._limits.whole:g} s", hub=hub)
         return bytes(body)
 
     def _refuse(self, hub: str, response: requests.Response, body: bytes) -> None:
         """Raise for every answer that is no answer to the question."""
         status = response.status_code
         if status == 451:
-            raise Unreachable(f"{hub}: not available in this region (451)", hub=hub, hint=_NOT_HERE)
+            raise Unreachable(
+                f"{hub_title(hub)}: not available in this region (451)", hub=hub, hint=_NOT_HERE
+            )
         if status in _PASSING:
             wait = parse_retry_after(response.headers, now=self._now())
             words = "too many requests" if status == 429 else "overloaded or down"
-            raise Unreachable(f"{hub}: {words} ({status})", hub=hub, again=True, retry_after=wait)
+            raise Unreachable(f"{hub_title(hub)}: {words} ({status})", hub=hub, again=True, retry_after=wait)
         if status >= 500:
-            raise HubUnavailable(f"{hub}: a fault of its own ({status})", hub=hub)
+            raise HubUnavailable(f"{hub_title(hub)}: a fault of its own ({status})", hub=hub)
         if not _is_page(response, body):
             return
         if status == 403:
             raise Unreachable(
-                f"{hub}: its guard (403, a web page) let no request through", hub=hub, hint=_GUARDED
+                f"{hub_title(hub)}: its guard (403, a web page) let no request through",
+                hub=hub,
+                hint=_GUARDED,
             )
-        raise HubUnavailable(f"{hub}: expected JSON, got a web page ({status})", hub=hub)
+        raise HubUnavailable(f"{hub_title(hub)}: expected JSON, got a web page ({status})", hub=hub)
 
 
 def _open_lines(adapter: BaseAdapter | None) -> requests.Session:
@@ -223,9 +229,13 @@ def _next_stop(request: _Request, response: requests.Response, url: str) -> str:
     """Where a redirect leads, when that is inside the hub."""
     target = urljoin(url, response.headers["location"])
     if not request.group.owns(target):
-        raise HubUnavailable(f"{request.hub}: redirects the question to another host", hub=request.hub)
+        raise HubUnavailable(
+            f"{hub_title(request.hub)}: redirects the question to another host", hub=request.hub
+        )
     if request.method != "GET" and response.status_code not in (307, 308):
-        raise HubUnavailable(f"{request.hub}: redirects a POST with {response.status_code}", hub=request.hub)
+        raise HubUnavailable(
+            f"{hub_title(request.hub)}: redirects a POST with {response.status_code}", hub=request.hub
+        )
     return target
 
 
@@ -242,17 +252,21 @@ def _translated(request: _Request) -> Iterator[None]:
         yield
     except requests.exceptions.SSLError as fault:
         hint = "Check this machine's clock, and whether a proxy or virus scanner replaces certificates."
-        raise Unreachable(f"{hub}: no trusted connection (TLS)", hub=hub, hint=hint) from fault
+        raise Unreachable(f"{hub_title(hub)}: no trusted connection (TLS)", hub=hub, hint=hint) from fault
     except requests.exceptions.ProxyError as fault:
         hint = "Check HTTPS_PROXY and NO_PROXY."
-        raise Unreachable(f"{hub}: the proxy does not let it through", hub=hub, hint=hint) from fault
+        raise Unreachable(
+            f"{hub_title(hub)}: the proxy does not let it through", hub=hub, hint=hint
+        ) from fault
     except requests.exceptions.Timeout as fault:
-        raise Unreachable(f"{hub}: no answer in time", hub=hub, again=True) from fault
+        raise Unreachable(f"{hub_title(hub)}: no answer in time", hub=hub, again=True) from fault
     except (requests.exceptions.ConnectionError, requests.exceptions.ChunkedEncodingError) as fault:
         lookup = find_cause(fault, socket.gaierror)
         if lookup is not None:
             told = tell_lookup(urlsplit(request.url).hostname or hub)
             raise Unreachable(told, hub=hub, again=True, once=is_unknown(lookup)) from fault
-        raise Unreachable(f"{hub}: cannot be reached, or broke off", hub=hub, again=True) from fault
+        raise Unreachable(
+            f"{hub_title(hub)}: cannot be reached, or broke off", hub=hub, again=True
+        ) from fault
     except requests.exceptions.RequestException as fault:
-        raise HubUnavailable(f"{hub}: the question could not be put", hub=hub) from fault
+        raise HubUnavailable(f"{hub_title(hub)}: the question could not be put", hub=hub) from fault

@@ -38,7 +38,7 @@ class NotAllowed(WatchmanError):
     code = "not-allowed"
     default_hint = (
         "Open ComfyUI as http://127.0.0.1 on its own machine; or allow this there with "
-        "`comfywatchman settings set`, as docs/explanation/trust.md says."
+        "`comfywatchman settings set`, as docs/how-to/other-machines.md says."
     )
 
 

@@ -22,12 +22,14 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from ..errors import WatchmanError
 from .errors import InvalidRequest, NotAllowed, TooLarge, WrongContentType
 
 HEADER: Final = "X-Comfywatchman"
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
 _HOST: Final = re.compile(r"(\[[0-9a-f:.]{2,45}\]|[^:\[\]/@\s]{1,253})(?::([0-9]{1,5}))?", re.ASCII)
 _PORTS: Final = {"http": 80, "https": 443}
+_PLAIN_HOST: Final = re.compile(r"[a-z0-9.:-]{1,253}", re.ASCII)  # what may stand in a command that we show
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +65,9 @@ AskDoors = Callable[[], Doors]
 Step = Callable[[Caller, AskDoors], str | None]
 
 
+_NO_LAN: Final = "this page comes over the network, and the setting `allow_lan` is off"
+
+
 def _check_host(caller: Caller, doors: AskDoors) -> str | None:
     if len(caller.hosts) != 1 or not (parts := _HOST.fullmatch(caller.hosts[0].lower())) or not caller.own:
         return "the request names no host, or several"
@@ -73,19 +78,15 @@ def _check_host(caller: Caller, doors: AskDoors) -> str | None:
     allowed = doors()
     if parts[0] in allowed.served_as:
         return None
-    if allowed.allow_lan and port == own_port and parts[1].strip("[]") == address:
-        return None
+    if port == own_port and parts[1].strip("[]") == address:
+        return None if allowed.allow_lan else _NO_LAN
     return f"this page was opened as {parts[0]}, which the setting `served_as` does not name"
 
 
 def _check_peer(caller: Caller, doors: AskDoors) -> str | None:
     if caller.peer is not None and _is_loopback(caller.peer):
         return None
-    return (
-        None
-        if doors().allow_lan
-        else "your browser is on another machine, and the setting `allow_lan` is off"
-    )
+    return None if doors().allow_lan else _NO_LAN
 
 
 def _check_origin(caller: Caller, doors: AskDoors) -> str | None:
@@ -148,7 +149,7 @@ class Gate:
         """
         for name, step in STEPS:
             if name not in self._without and (reason := step(caller, self._doors)):
-                raise (WrongContentType if name == "type" else NotAllowed)(f"not answered: {reason}")
+                raise _refusal(name, caller, reason)
 
     async def read(self, request: web.Request, *, most: int) -> bytes:
         """The body of a request.
@@ -172,6 +173,31 @@ class Gate:
         ) as fault:  # nobody hears the answer, and the log needs no more
             raise InvalidRequest("the body breaks off") from fault
         return bytes(body)
+
+
+def _refusal(step: str, caller: Caller, reason: str) -> WatchmanError:
+    if step == "type":
+        return WrongContentType(f"not answered: {reason}")
+    return NotAllowed(f"not answered: {reason}", hint=_way_in(caller) if step in ("host", "peer") else None)
+
+
+def _way_in(caller: Caller) -> str | None:
+    """The settings that would let such a page in; None where its name is none to set."""
+    host = caller.hosts[0].lower() if len(caller.hosts) == 1 else ""
+    if not caller.own or not _PLAIN_HOST.fullmatch(host):
+        return None
+    address, port = caller.own
+    is_near = caller.peer is not None and _is_loopback(caller.peer)
+    names = {f"{name}:{port}" for name in (*_LOOPBACK, address)}
+    wanted = [] if host in names else [f"served_as {host}"]
+    if not is_near or host == f"{address}:{port}":
+        wanted.append("allow_lan true")
+    commands = " and ".join(f"`comfywatchman settings set --comfyui PATH {one}`" for one in wanted)
+    return (
+        f"Open ComfyUI as http://127.0.0.1:{port} on its own machine; or, if you trust whoever can reach it "
+        f"like this, let it in there with {commands}, PATH being ComfyUI's folder. "
+        "docs/how-to/other-machines.md tells more."
+    )
 
 
 def caller_of(request: web.Request) -> Caller:

@@ -244,18 +244,33 @@ def grant(item: Item, choice: Choice | None, *, consent: str) -> Transfer | With
         return None
     if item.asked:
         return _withhold(item, "still-asking", "hubs have yet to answer", "Wait, or fetch it afterwards.")
-    picked = choice.candidate if choice else None
-    if picked is None and not item.is_choice:
-        picked = item.chosen
-    if picked is None or picked >= len(item.options):
-        return _withhold(item, *(_NEEDS_CHOICE if item.options else _NOTHING))
-    option = item.options[picked]
+    option = _pick(item, choice)
+    if isinstance(option, Withheld):
+        return option
     if option.transfer is None or option.consent is Consent.REFUSED:
         code = _LOCKS.get(option.candidate.file.access, "refused")
         return _withhold(item, code, option.reason, "Open its page.")
     if not _is_covered(item, option, choice, consent):
         return _withhold(item, "needs-consent", option.reason, "Agree to it by itself.")
     return option.transfer
+
+
+def _pick(item: Item, choice: Choice | None) -> Option | Withheld:
+    """The candidate that is meant. A plan grows, so one that a page chose may be gone."""
+    picked = choice.candidate if choice else None
+    if picked is None and not item.is_choice:
+        picked = item.chosen
+    count = len(item.options)
+    if not count:
+        return _withhold(
+            item, "missing", "nothing was found", "Ask whoever made the workflow, or give a link."
+        )
+    if picked is None:
+        return _withhold(item, "needs-choice", "several files may be meant", "Choose one.")
+    if picked >= count:
+        message = f"candidate {picked} is not there; the last of them is {count - 1}"
+        return _withhold(item, "no-such-candidate", message, "Look again, and choose one that is there.")
+    return item.options[picked]
 
 
 def _is_covered(item: Item, option: Option, choice: Choice | None, consent: str) -> bool:
@@ -270,10 +285,6 @@ def _is_covered(item: Item, option: Option, choice: Choice | None, consent: str)
             return False
         case _:
             assert_never(option.consent)
-
-
-_NOTHING: Final = ("missing", "nothing was found", "Ask whoever made the workflow, or give a link.")
-_NEEDS_CHOICE: Final = ("needs-choice", "several files may be meant", "Choose one.")
 
 
 def _withhold(item: Item, code: str, message: str, hint: str) -> Withheld:

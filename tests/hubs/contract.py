@@ -14,6 +14,7 @@ from hubs.hubapps import TOKEN
 from hubs.hubserver import HTML, Asked, Said, Server, down, says
 
 from comfywatchman.air import CivitaiLink, HubLink, HuggingFaceLink
+from comfywatchman.catalog import hub_title
 from comfywatchman.digest import Digest
 from comfywatchman.errors import HubError, HubUnavailable, LoginRequired, NotFound
 from comfywatchman.hubs.answers import Answers
@@ -75,10 +76,11 @@ class HubContract:
 
     @pytest.mark.parametrize("kind", ["absent", "foreign"])
     def test_open_absent(self, stand: Stand, kind: str) -> None:
-        """A link to what is not there, or to another hub, is NotFound and names the hub."""
+        """A link to what is not there, or to another hub, is NotFound and names the hub, its own way."""
         with pytest.raises(NotFound) as caught:
             stand.hub().open(getattr(stand, kind))
         assert caught.value.hub == stand.hub().name
+        assert caught.value.message.startswith(f"{hub_title(stand.hub().name)}: ")
 
     def test_find_by_link(self, stand: Stand) -> None:
         """An embedded URL is evidence by itself, and a digest that agrees with the record is a better one."""
@@ -209,6 +211,7 @@ class HubContract:
         )
 
         assert [type(a).__mro__[1] for a in answers] == [HubUnavailable] * 9
+        assert all(str(answer).startswith(f"{hub_title(hub.name)}: ") for answer in answers)
 
     def test_offline(self, stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
         """A machine without network says so, in words, and soon."""

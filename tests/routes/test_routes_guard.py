@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import socket
 import time
 import zlib
@@ -359,6 +360,35 @@ def test_doors(doors: Doors, changes: dict[str, Any], is_in: bool) -> None:
         assert not is_in
     else:
         assert is_in
+
+
+@pytest.mark.parametrize(
+    ("changes", "commands"),
+    [
+        ({**LAN, "hosts": ("192.168.1.5:8188",)}, {"allow_lan": "true"}),
+        ({**LAN, "peer": "192.168.1.5", "hosts": ("192.168.1.5:8188",)}, {"allow_lan": "true"}),
+        ({**LAN, "hosts": ("Box.local:8188",)}, {"served_as": "box.local:8188", "allow_lan": "true"}),
+        ({"hosts": ("comfy.example",)}, {"served_as": "comfy.example"}),
+        ({"peer": "192.168.1.77"}, {"allow_lan": "true"}),
+    ],
+)
+def test_way_in(changes: dict[str, Any], commands: dict[str, str]) -> None:
+    """Who is refused by name or place is told the settings that let them in, and these do."""
+    with pytest.raises(WatchmanError) as caught:
+        Gate(lambda: NOBODY).check(caller(**changes))
+    told = dict(re.findall(r"`comfywatchman settings set --comfyui PATH (\w+) (\S+)`", caught.value.hint))
+    assert told == commands
+    doors = Doors(
+        allow_lan="allow_lan" in told, served_as=frozenset({told["served_as"]} if "served_as" in told else ())
+    )
+    Gate(lambda: doors).check(caller(**changes))
+
+
+def test_way_in_for_no_name() -> None:
+    """A name that might steer a shell is put into no command."""
+    with pytest.raises(WatchmanError) as caught:
+        Gate(lambda: NOBODY).check(caller(hosts=("$(touch$IFS/tmp/x):8188",)))
+    assert "touch" not in caught.value.hint
 
 
 def test_peer_control() -> None:

@@ -106,7 +106,7 @@ def test_states(fakehub: FakeHub, tmp_path: Path) -> None:
         ("plan", {"own": {"agreed": True}}, ["ink", "fog", "own"], {"sea": "needs-choice"}),
         ("plan", {"own": {"agreed": False}}, ["ink", "fog"], {"own": "needs-consent"}),
         ("plan", {"gate": {"agreed": True, "candidate": 0}}, ["ink", "fog"], {"gate": "gated"}),
-        ("plan", {"sea": {"candidate": 9}}, ["ink", "fog"], {"sea": "needs-choice"}),
+        ("plan", {"sea": {"candidate": 9}}, ["ink", "fog"], {"sea": "no-such-candidate"}),
         ("selected", {"fog": {}}, ["fog"], {}),
         ("selected", {"sea": {"candidate": 0}, "own": {}}, ["sea"], {"own": "needs-consent"}),
         ("selected", {}, [], {}),

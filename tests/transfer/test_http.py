@@ -88,6 +88,7 @@ def test_messages_are_harmless() -> None:
     message = refusal(500, {}, body, hub="civitai", what=NAME, elsewhere=False).message
     assert message.isprintable()
     assert len(message) < 300
+    assert "CivitAI answered 500" in message
 
 
 @pytest.mark.parametrize(

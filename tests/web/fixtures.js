@@ -162,7 +162,7 @@ const PICKLE = item({
   chosen: 0,
   target: { root: "r1", folder: "upscale_models", path: "4x_NMKD-Superscale-SP_178000_G.pth" },
   candidates: [
-    candidate({ hub: "huggingface", hub_title: "Hugging Face", host: "huggingface.co", format: "pickle", evidence: "digest", consent: "plan", reason: "a pickle whose digest is published and whose scans passed", size: 66_958_607, model_name: "gemasai/4x_NMKD-Superscale", page: "https://huggingface.co/gemasai/4x_NMKD-Superscale" }),
+    candidate({ hub: "huggingface", hub_title: "Hugging Face", host: "huggingface.co", format: "pickle", evidence: "digest", consent: "plan", reason: "a pickle: it can run code when it is loaded; Hugging Face publishes its digest, and its scans passed", size: 66_958_607, model_name: "gemasai/4x_NMKD-Superscale", page: "https://huggingface.co/gemasai/4x_NMKD-Superscale" }),
   ],
 });
 
@@ -204,6 +204,17 @@ const LOGIN = item({
   candidates: [candidate({ access: "login", transfer: false, consent: "refused", evidence: "digest", size: 228_000_000, model_name: "Members only", version_name: "v3", page: PAGE })],
 });
 
+const EARLY = item({
+  key: "24.lora_name",
+  name: "soon/inkSoon_v1.safetensors",
+  folder: "loras",
+  nodes: [{ id: "24", type: "LoraLoader", title: null, input: "lora_name" }],
+  state: "locked",
+  consent: "refused",
+  chosen: 0,
+  candidates: [candidate({ access: "early", transfer: false, consent: "refused", evidence: "url", size: 228_000_000, model_name: "Ink Soon", version_name: "v1", page: PAGE })],
+});
+
 const NOWHERE = item({
   key: "17.control_net_name",
   name: "my-own-secret-finetune-step-000123000-ema-fp16-final-really-final-v2.safetensors",
@@ -211,6 +222,11 @@ const NOWHERE = item({
   nodes: [{ id: "17", type: "ControlNetLoader", title: null, input: "control_net_name" }],
   reason: "not found in the workflow's links, the known models, CivitAI or Hugging Face",
 });
+
+/** One of many. @param {number} at */
+function nowhere(at) {
+  return { ...NOWHERE, key: `${at}.lora_name`, name: `styles/batch_${at % 7}/my-own-lora-number-${at}_step-000123.safetensors`, folder: "loras" };
+}
 
 const REFUSED = item({
   key: "18.lora_name",
@@ -306,13 +322,15 @@ export const TRANSFERS = [
 
 /** @type {Setting[]} */
 export const SETTINGS = [
-  { key: "fetch_certain", value: false, default: false, origin: "default", kind: "flag", choices: null, help: "fetch what is certain without a question", writable: true },
+  { key: "fetch_certain", value: false, default: null, origin: "file", kind: "flag", choices: null, help: "fetch what is certain without a question; none: ask", writable: false },
   { key: "bandwidth", value: 20_971_520, default: null, origin: "file", kind: "size", choices: null, help: "the most bytes a second over all transfers", writable: true },
   { key: "transfers_at_once", value: 3, default: 3, origin: "default", kind: "count", choices: null, help: "files fetched at the same time", writable: true },
   { key: "targets", value: { gone: null }, default: {}, origin: "default", kind: "places", choices: null, help: "where new files of a folder go, if several directories serve it", writable: true },
   { key: "nsfw", value: false, default: false, origin: "default", kind: "flag", choices: null, help: "show adult models in search", writable: true },
   { key: "cache_hours", value: 720, default: 720, origin: "default", kind: "count", choices: null, help: "the longest that a hub's answer is remembered", writable: true },
   { key: "automatic_cap", value: 32_212_254_720, default: 32_212_254_720, origin: "default", kind: "size", choices: null, help: "the largest file fetched without a question", writable: false },
+  { key: "allow_lan", value: false, default: false, origin: "default", kind: "flag", choices: null, help: "let other machines use our routes in ComfyUI", writable: false },
+  { key: "preview_level", value: "safe", default: "safe", origin: "default", kind: "text", choices: ["none", "safe", "mature", "all"], help: "which pictures of models pages show", writable: true },
   { key: "huggingface_endpoint", value: "https://mirror.example.org", default: "https://huggingface.co", origin: "environment", kind: "text", choices: null, help: "where Hugging Face is asked", writable: false },
 ];
 
@@ -410,7 +428,11 @@ export const SCENES = {
     state: state({ views: { w1: view({ plan: plan({ items: [CERTAIN, KNOWN, CJK, HERE] }) }) } }),
   },
   choose: { tab: "missing", state: state({ views: { w1: view({ plan: plan({ items: [CHOOSE, CONFIRM] }) }) } }) },
-  locked: { tab: "missing", state: state({ views: { w1: view({ plan: plan({ items: [GATED, LOGIN, FOREIGN, PICKLE] }) }) } }) },
+  locked: { tab: "missing", state: state({ views: { w1: view({ plan: plan({ items: [GATED, LOGIN, EARLY, FOREIGN, PICKLE] }) }) } }) },
+  many: {
+    tab: "missing",
+    state: state({ views: { w1: view({ plan: plan({ items: Array.from({ length: 300 }, (_, at) => nowhere(at)) }) }) } }),
+  },
   done: { tab: "missing", state: state({ views: { w1: view({ plan: plan({ items: [HERE] }) }) } }) },
   unscanned: { tab: "missing", state: state({ current: null, views: {} }) },
   offline: {
@@ -443,7 +465,7 @@ export const SCENES = {
   },
   transfers: { tab: "transfers", state: everything },
   idle: { tab: "transfers", state: state({}) },
-  settings: { tab: "settings", state: state({ tokens: { civitai: { state: "bad", message: "CivitAI does not accept this token. Make a new one on its account page." } } }) },
+  settings: { tab: "settings", state: state({ tokens: { huggingface: { state: "bad", refused: true, message: "Hugging Face does not accept this token." } } }) },
   ...Object.fromEntries(
     PAYLOADS.map((payload, at) => [`hostile-${at}`, { tab: /** @type {const} */ ("missing"), state: hostile(payload) }]),
   ),

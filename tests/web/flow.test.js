@@ -151,13 +151,39 @@ test("looking for sources again makes one new plan, whether there was one or not
   assert.equal(stage.plans, 2);
 });
 
+test("a workflow that is opened is looked at as itself: choices in another stay, and the badge does not blink", async () => {
+  const stage = await opened({ missing: [A] });
+  stage.store.dispatch({ type: "choice", key: "w", item: "1.lora_name", choice: { agreed: false } });
+  stage.front.widgets = { 1: A, 2: B };
+  stage.front.opening = { key: "w2", name: "b" };
+
+  await stage.flow.loaded();
+
+  const { w, w2 } = stage.store.state.views;
+  assert.deepEqual([w.inspection?.missing, w2.inspection?.missing], [1, 2]);
+  assert.deepEqual(w.choices, { "1.lora_name": { agreed: false } });
+  const badges = stage.front.done.filter(([name]) => name === "badge").map(([, count]) => count);
+  assert.deepEqual([...new Set(badges)], [1, 2]);
+});
+
+test("a page that the server does not answer says so once, with what helps", async () => {
+  const stage = new FlowStage({ missing: [A] });
+  stage.refusal = { code: "not-allowed", message: "not answered: this page comes over the network", hint: "Set allow_lan." };
+  await stage.flow.connect();
+  await stage.flow.loaded();
+  await stage.flow.reconnected();
+  const told = stage.front.done.filter(([name]) => name === "notify").map(([, notice]) => /** @type {any} */ (notice));
+  assert.equal(told.length, 1);
+  assert.equal(told[0].detail, "Not answered: this page comes over the network. Set allow_lan.");
+});
+
 // ── Run ──
 
 test("Run offers the fetch, and runs when the models are here", async () => {
   const stage = await opened({ missing: [A, B] });
   await stage.flow.runs.pressed();
   const [, question] = /** @type {[string, any]} */ (stage.front.done.find(([name]) => name === "ask"));
-  assert.deepEqual(question.itemList, [`${A} – 5 B, civitai.com`, `${B} – 5 B, civitai.com`]);
+  assert.deepEqual(question.itemList, [`${A} – 5 B, civitai.com: same digest`, `${B} – 5 B, civitai.com: same digest`]);
   await stage.arrive(A);
   assert.equal(stage.front.count("run"), 0);
   await stage.arrive(B);

@@ -21,6 +21,8 @@ export const rest = (time = 30) => new Promise((resolve) => setTimeout(resolve, 
 class HandMadeFront {
   constructor() {
     this.workflow = { key: "w", name: "a" };
+    /** @type {{ key: string, name: string } | null} */
+    this.opening = null;
     /** @type {Record<string, string>} what the widget of each node says, by the node's id */
     this.widgets = {};
     /** @type {[string, unknown][]} */
@@ -31,6 +33,12 @@ class HandMadeFront {
     /** @type {Record<string, unknown>} */
     this.settings = {};
     this.clipboard = "";
+  }
+
+  /** What opens a graph tells so before its workflow is the active one. */
+  async settle() {
+    if (this.opening) this.workflow = this.opening;
+    this.opening = null;
   }
 
   mark() {
@@ -138,6 +146,8 @@ export class FlowStage {
     this.stage = stage;
     this.status = { ...STATUS, fetch_certain };
     this.isDown = false;
+    /** @type {import("../../web/types.js").Fault | null} what is said to every call */
+    this.refusal = null;
     /** @type {[string, any][]} */
     this.calls = [];
     this.plans = 0;
@@ -184,6 +194,7 @@ export class FlowStage {
     const call = `${init.method} ${path.replace("/comfywatchman/v1/", "")}`;
     const body = init.body ? JSON.parse(String(init.body)) : undefined;
     this.calls.push([call, body]);
+    if (this.refusal) return new Response(JSON.stringify({ error: this.refusal }), { status: 403 });
     const answer = this.#give(call, body);
     if (answer !== null) return new Response(JSON.stringify(answer));
     return new Response(JSON.stringify({ error: { code: "plan-gone", message: "gone", hint: null } }), { status: 404 });

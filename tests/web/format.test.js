@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import test from "node:test";
 import {
-  formatCount, formatDate, formatSize, formatTotal, formatWait, percentOf, previewLink, settingName, splitName, webLink, wordFor,
+  dirName, formatCount, formatDate, formatSize, formatTotal, formatWait, percentOf, previewLink, sentence, settingName, shortDigests, splitName, webLink, wordFor,
 } from "../../web/format.js";
 import { t } from "../../web/words.js";
 
@@ -64,6 +64,23 @@ test("a name cut in two is whole when joined, whatever its script", () => {
   for (const name of ["a.safetensors", "x".repeat(80), "水墨".repeat(30), "👩🏽‍🎨".repeat(20)]) {
     assert.equal(splitName(name).join(""), name);
   }
+});
+
+test("of a path the folders stand apart from the name", () => {
+  assert.deepEqual(["a.sft", "x/a.sft", "x\\y\\a.sft", "x/y/a.sft"].map(dirName), ["", "x", "x/y", "x/y"]);
+});
+
+test("of whole digests in a text the beginning stays, and nothing else changes", () => {
+  const hex = "0123456789abcdef".repeat(4);
+  assert.equal(
+    shortDigests(`ink.sft: CivitAI publishes sha256:${hex}, autov2:0123456789, got blake3:${hex}`),
+    "ink.sft: CivitAI publishes sha256:0123456789…, autov2:0123456789, got blake3:0123456789…",
+  );
+  assert.equal(shortDigests(`${hex}0 ${hex.slice(1)}`), `${hex}0 ${hex.slice(1)}`);
+});
+
+test("a reason becomes a sentence", () => {
+  assert.deepEqual(["no digest", "Done.", "wait…", ""].map(sentence), ["No digest.", "Done.", "Wait…", ""]);
 });
 
 test("only web addresses become links", () => {

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import {
-  consentKind, fetchBody, fits, groupItems, hasOffer, isTaken, itemsOf, mustAsk, neededOn, rootsFor, takenItems, underway,
+  commonReason, consentKind, fetchBody, fits, groupItems, hasOffer, isTaken, itemsOf, mustAsk, neededOn, rootsFor, takenItems, underway,
 } from "../../web/selection.js";
+import { countMissing, needsOf } from "../../web/needs.js";
 import { SCENES, STATUS, candidate, inspection, item, plan, transfer, view } from "./fixtures.js";
 
 /** @typedef {import("../../web/types.js").Candidate} Candidate */
@@ -20,8 +21,37 @@ test("items that are here and named rightly are in no group; every other one is 
 test("groups come certain first", () => {
   assert.deepEqual(
     groupItems(itemsOf(EVERYTHING), TRANSFERS).map(([name]) => name),
-    ["fetching", "certain", "decide", "asking", "locked", "missing", "refused", "elsewhere"],
+    ["fetching", "certain", "confirm", "decide", "asking", "locked", "missing", "refused", "elsewhere"],
   );
+});
+
+test("what is ticked beforehand needs no decision, and what needs one is not ticked", () => {
+  const shown = view({ plan: plan({ items: SCENES.everything.state.views.w1.plan?.items ?? [] }) });
+  for (const [name, members] of groupItems(itemsOf(shown), [])) {
+    const taken = members.filter((one) => isTaken(one, undefined));
+    const isTakenGroup = name === "certain" || name === "confirm";
+    assert.equal(taken.length, isTakenGroup ? members.length : 0, name);
+  }
+});
+
+test("a file that is here under another name is not missing: badge and tab count alike", () => {
+  const items = [
+    item({ key: "a", name: "a.safetensors" }),
+    item({ key: "b", name: "b.safetensors", state: "present", relink: "sub/b.safetensors" }),
+  ];
+  const looked = view({ inspection: inspection(items, "X"), plan: plan({ items }) });
+  assert.equal(countMissing(looked), 1);
+  assert.equal(countMissing(looked), needsOf(looked).length);
+  assert.equal(countMissing(view({ plan: plan({ items }) })), 1);
+  assert.equal(countMissing(null), 0);
+});
+
+test("the reason that most have in common is said once, one that nobody shares is not", () => {
+  const told = (/** @type {string[]} */ ...reasons) => reasons.map((reason, at) => item({ key: String(at), reason }));
+  assert.equal(commonReason(told("x", "y", "x")), "x");
+  assert.equal(commonReason(told("", "")), "");
+  assert.equal(commonReason(told("x", "y")), null);
+  assert.equal(commonReason([]), null);
 });
 
 test("consent: certain ones and plain ones stand in the plan, hosts and pickles need a word, refused ones none helps", () => {

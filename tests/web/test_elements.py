@@ -66,6 +66,63 @@ def test_axe(gallery: Open, theme: str) -> None:
     assert serious == []
 
 
+def test_early_access_page_first(gallery: Open) -> None:
+    """What is had on a page is sent there first; where a token alone opens a file, that comes first."""
+    page = gallery("locked")
+    first = {
+        name: page.get_by_role("group", name=name, exact=True).locator(".actions > *").first.inner_text()
+        for name in ("soon/inkSoon_v1.safetensors", "sd3.5_large.safetensors", "membersOnly_v3.safetensors")
+    }
+    assert [one.strip() for one in first.values()] == [
+        "Open the page at CivitAI",
+        "Open the page at Hugging Face",
+        "Set the CivitAI token",
+    ]
+
+
+def test_pickle_is_warned_of_once(gallery: Open) -> None:
+    """A row says once what a pickle can do."""
+    page = gallery("locked")
+    row = page.get_by_role("group", name="4x_NMKD-Superscale-SP_178000_G.pth", exact=True)
+    assert row.get_by_text("pickle").count() == 1
+    assert row.get_by_text("run code").count() == 1
+
+
+def test_many_not_found(gallery: Open) -> None:
+    """Why three hundred files are not found is said once, and the list is drawn in a moment."""
+    page = gallery("idle")
+    milliseconds = page.evaluate(
+        """async () => {
+          const { SCENES } = await import("./fixtures.js");
+          const panel = document.querySelector("wm-panel");
+          const start = performance.now();
+          Object.assign(panel, { state: SCENES.many.state, tab: "missing" });
+          await panel.updateComplete;
+          panel.getBoundingClientRect();
+          await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
+          return performance.now() - start;
+        }"""
+    )
+    assert page.locator("wm-item").count() == 300
+    assert page.get_by_text("not found in").count() == 1
+    assert milliseconds < 1500  # 230 where it was measured
+
+
+def test_names_in_a_narrow_panel(gallery: Open) -> None:
+    """In the narrowest sidebar a name goes on below at its separators, whole, with its sub-folder."""
+    page = gallery("everything,locked,transfers", width=224)
+    cut = page.evaluate(
+        """() => {
+          const isCut = (part) => part.clientWidth && part.scrollWidth > part.clientWidth + 1;
+          return probes.all().filter((one) => one.matches(".wm-name"))
+            .filter((one) => [one, ...one.children].some(isCut)).map((one) => one.textContent);
+        }"""
+    )
+    assert cut == []
+    row = page.get_by_role("group", name="soon/inkSoon_v1.safetensors", exact=True)
+    assert row.locator(".place").inner_text() == "loras/soon"
+
+
 @pytest.mark.parametrize("tab", ["missing", "transfers", "settings"])
 def test_hostile_text(gallery: Open, site: str, tab: str) -> None:
     """Text from outside stays text in every field: nothing runs, is loaded or becomes an element."""
@@ -226,13 +283,32 @@ def test_settings(gallery: Open) -> None:
     bandwidth.press("Enter")
     bandwidth.fill("")
     bandwidth.blur()
-    page.get_by_label("Fetch what is certain by itself").check()
+    page.get_by_role("button", name="Ask me again").click()
     assert [wish["changes"] for wish in heard(page, "wm-settings")] == [
         {"bandwidth": "5 MiB"},
         {"bandwidth": None},
-        {"fetch_certain": True},
+        {"fetch_certain": None},
     ]
     assert page.locator("input#automatic_cap").count() == 0
+    assert page.get_by_label("Pictures of models").locator("option:checked").inner_text() == "for everybody"
+
+
+def test_guarded_settings(gallery: Open) -> None:
+    """That only the server can change some settings is said once, and each of them has a name."""
+    page = gallery("settings")
+    page.get_by_text("Set on the server").click()
+    details = page.locator("wm-settings details")
+    assert details.get_by_text("no page can change them").count() == 1
+    labels = details.locator("label").all_inner_texts()
+    assert labels == ["Largest file without a question", "Pages on other machines", "Hugging Face’s address"]
+
+
+def test_refused_token(gallery: Open) -> None:
+    """A token that its hub refused is not shown as set; where to get another one is."""
+    page = gallery("settings")
+    hub = page.get_by_role("group", name="Hugging Face", exact=True)
+    assert hub.locator(".wm-chip").inner_text().strip() == "refused"
+    assert hub.get_by_role("link", name="Get one at Hugging Face").count() == 1
 
 
 def test_targets(gallery: Open) -> None:

@@ -329,12 +329,38 @@ def test_page_builtin_download(rig: Rig) -> None:
     ).first.click()
     rig.page.get_by_role("button", name=re.compile("^Download( all|$| \\()", re.IGNORECASE)).first.click()
 
-    rig.page.get_by_text("1 model is here and verified").first.wait_for()
-    rig.await_badge(None)
+    rig.await_badge(None)  # and not for a moment before
     assert (rig.models / "loras" / name).is_file()
+    rig.page.get_by_text("1 model is here and verified").first.wait_for()
     assert opened == []
     rig.page.evaluate("() => window.app.extensionManager.setting.set('Comfywatchman.Panel.Bridge', false)")
     assert rig.page.evaluate("() => window.__comfyDesktop2 === undefined")
+    assert rig.errors == []
+
+
+def test_page_template(rig: Rig) -> None:
+    """A template opened in ComfyUI's own browser is looked at, with what it says of its models."""
+    name = f"template_{rig.page.evaluate('() => Date.now()')}.safetensors"
+    rig.hub.add_repo("Comfy-Org/templated", {name: tiny_lora_sd3(name)})
+    url = f"https://huggingface.co/Comfy-Org/templated/resolve/main/{name}"
+    template = graph(node("LoraLoaderModelOnly", name, 1, url=url, folder="loras"))
+    opened: list[str] = []
+
+    def give(route: Any) -> None:
+        opened.append(route.request.url)
+        route.fulfill(json=template)
+
+    rig.page.route(re.compile(r"/(templates|workflow_templates/.+)/[^/]+\.json(\?|$)"), lambda route: (
+        route.continue_() if "/index" in route.request.url else give(route)
+    ))  # fmt: skip
+    rig.command("Comfy.BrowseTemplates")
+    rig.page.locator("[data-testid^='template-workflow-']").first.click()
+
+    rig.await_badge("1")
+    rig.show()
+    rig.panel.get_by_text(name.partition(".")[0]).first.wait_for()
+    rig.panel.get_by_role("button", name=re.compile("Fetch 1 model")).wait_for()
+    assert len(opened) == 1
     assert rig.errors == []
 
 

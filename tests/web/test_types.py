@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from comfywatchman.settings import Settings
+
 schemas = pytest.importorskip("comfywatchman.routes.schemas", reason="the routes are not here")
 
 TYPES = (Path(__file__).resolve().parents[2] / "web" / "types.js").read_text(encoding="utf-8")
@@ -69,3 +71,10 @@ def test_words_are_the_routes(name: str, member: str, ours: str) -> None:
     line = re.search(rf"@typedef \{{(.*)\}} {ours}\b", TYPES)
     assert line
     assert re.findall(r'"([a-z-]+)"', line[1]) == list(words)
+
+
+def test_every_setting_has_a_name() -> None:
+    """The panel calls each setting by words, and none by its key."""
+    words = (Path(__file__).resolve().parents[2] / "web" / "words.js").read_text(encoding="utf-8")
+    keys = {shown.key for shown in Settings(home=Path()).show()}
+    assert {key for key in keys if f'"setting.{key}":' not in words} == set()

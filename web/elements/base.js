@@ -4,7 +4,7 @@
 /** @import { Icon } from "./icons.js" */
 
 import { theme } from "../theme.js";
-import { baseName, splitName } from "../format.js";
+import { baseName, shortDigests, splitName } from "../format.js";
 import { LitElement, html, nothing } from "../vendor/lit.js";
 import { icon } from "./icons.js";
 
@@ -52,7 +52,16 @@ export function define(name, element) {
  */
 export function fileName(name) {
   const [head, tail] = splitName(baseName(name));
-  return html`<span class="wm-name" title=${name}><span>${head}</span><span>${tail}</span></span>`;
+  return html`<span class="wm-name" title=${name}><span>${breakable(head)}</span><span>${breakable(tail)}</span></span>`;
+}
+
+/**
+ * A name that may go on below after each of its separators, where there is room for lines.
+ *
+ * @param {string} text
+ */
+function breakable(text) {
+  return text.split(/(?<=[-_.])(?=[^-_.])/).map((part, at) => (at ? html`<wbr />${part}` : part));
 }
 
 /**
@@ -65,7 +74,7 @@ export function keepKeys(event) {
 }
 
 /**
- * A remark in a box, with what to do about it on a line of its own.
+ * A remark in a box, with what to do about it on a line of its own. Of digests their beginnings are shown.
  *
  * @param {string} look
  * @param {Icon} sign
@@ -73,5 +82,6 @@ export function keepKeys(event) {
  * @param {string | null} [hint]
  */
 export function note(look, sign, text, hint) {
-  return html`<div class="wm-note ${look}">${icon(sign)}<span>${text}${hint ? html`<br />${hint}` : nothing}</span></div>`;
+  const short = shortDigests(text);
+  return html`<div class="wm-note ${look}">${icon(sign)}<span title=${short === text ? nothing : text}>${short}${hint ? html`<br />${hint}` : nothing}</span></div>`;
 }

@@ -3,7 +3,7 @@
 /** @import { Transfer, TransferState } from "../types.js" */
 /** @import { Icon } from "./icons.js" */
 
-import { formatDate, formatSize, formatSpeed, formatWait, wordFor } from "../format.js";
+import { dirName, formatDate, formatSize, formatSpeed, formatWait, wordFor } from "../format.js";
 import { html, nothing } from "../vendor/lit.js";
 import { t } from "../words.js";
 
@@ -52,7 +52,7 @@ export function progressText(one) {
 export function factsOf(one) {
   const [look] = lookOf(one);
   const state = { text: wordFor("transfer", one.state), look };
-  const folder = { text: one.folder };
+  const folder = { text: [one.folder, dirName(one.path)].filter(Boolean).join("/") };
   switch (one.state) {
     case "running":
       return [state, { text: progressText(one) }, ...speedFacts(one), ...(one.note ? [{ text: one.note }] : [])];

@@ -7,7 +7,8 @@
 
 /** @import { Candidate, Item } from "../types.js" */
 
-import { css, html, nothing } from "../vendor/lit.js";
+import { sentence } from "../format.js";
+import { css, html } from "../vendor/lit.js";
 import { t } from "../words.js";
 import { WmElement, define } from "./base.js";
 import { icon } from "./icons.js";
@@ -95,9 +96,10 @@ export class WmConsent extends WmElement {
     const onChange = (/** @type {{ target: HTMLInputElement }} */ event) =>
       this.emit("wm-agree", { key: item.key, agreed: event.target.checked });
     return html`<div class="file wm-small">
-      <p class="wm-muted">${foreign ? t("consent.host") : candidate.reason}</p>
-      ${candidate.format === "pickle" ? html`<p class="wm-row wm-warn">${icon("warn")}
-        <span class="wm-grow">${t("consent.pickle")}</span></p>` : nothing}
+      ${candidate.format === "pickle"
+        ? html`<p class="wm-row wm-warn">${icon("warn")}<span class="wm-grow">${sentence(candidate.reason)}
+            ${t("consent.trust")}</span></p>`
+        : html`<p class="wm-muted">${foreign ? t("consent.host") : sentence(candidate.reason)}</p>`}
       <label><input type="checkbox" .checked=${this.agreed} @change=${onChange} /><span>${agree}</span></label>
     </div>`;
   }

@@ -48,14 +48,21 @@ export const style = css`
   }
 
   /* In a narrow panel the size stands below the name, which then has the whole line. */
-  @container (max-width: 250px) {
+  @container (max-width: 300px) {
     .first {
       flex-wrap: wrap;
       gap: 2px 8px;
     }
 
     .first .wm-name {
+      display: block;
       flex-basis: 100%;
+      overflow-wrap: anywhere;
+      white-space: normal;
+    }
+
+    .wm-name wbr {
+      display: inline;
     }
 
     .source {
@@ -83,6 +90,10 @@ export const style = css`
 
   .facts > * {
     max-width: 100%;
+  }
+
+  .place {
+    overflow-wrap: anywhere;
   }
 
   .node {

@@ -1,11 +1,12 @@
 // One file that the workflow needs: <wm-item .item .choice .transfer .status .notes .base>.
+// With `.brief` it leaves out why the file is missing: the list has said it.
 // Wishes: `wm-locate` { key, id, input }, `wm-agree` { key, agreed }, `wm-choose` { key, candidate },
 // `wm-root` { key, root }, `wm-relink` { keys }, and those of <wm-tokens>.
 
 /** @import { Candidate, Choice, Item, Status, TokenNote, Transfer } from "../types.js" */
 /** @import { Icon } from "./icons.js" */
 
-import { formatSize, percentOf, wordFor } from "../format.js";
+import { dirName, formatSize, percentOf, sentence, wordFor } from "../format.js";
 import { candidateOf, consentKind, isTaken, rootsFor } from "../selection.js";
 import { html, live, nothing } from "../vendor/lit.js";
 import { t } from "../words.js";
@@ -40,6 +41,7 @@ export class WmItem extends WmElement {
     status: { attribute: false },
     notes: { attribute: false },
     base: { attribute: false },
+    brief: { attribute: false },
     unfolded: { state: true },
   };
 
@@ -58,6 +60,7 @@ export class WmItem extends WmElement {
     /** @type {Record<string, TokenNote>} */
     this.notes = {};
     this.base = "";
+    this.brief = false;
     /** @type {"choices" | "token" | null} */
     this.unfolded = null;
   }
@@ -75,7 +78,7 @@ export class WmItem extends WmElement {
           ${item.state === "locked" ? nothing : pageIcon(candidate?.page, item.name, candidate?.hub_title)}
         </div>
         <div class="facts">${this.#folder(item, candidate)}${this.#nodes(item)}</div>
-        ${this.transfer ? underwayPart(this.transfer) : this.#below(item, candidate)}
+        ${this.transfer ? underwayPart(this.transfer) : this.brief ? nothing : this.#below(item, candidate)}
       </div>
       ${this.unfolded && !this.transfer ? this.#unfold(item, candidate, this.unfolded) : nothing}
     </div>`;
@@ -104,13 +107,15 @@ export class WmItem extends WmElement {
    */
   #folder(item, candidate) {
     const roots = consentKind(candidate) && !this.transfer ? rootsFor(this.status, item.folder) : [];
-    if (roots.length < 2) return html`<span class="wm-line" title=${item.folder}>${item.folder}</span>`;
+    const sub = dirName(item.name);
+    const place = sub ? `${item.folder}/${sub}` : item.folder;
+    if (roots.length < 2) return html`<span class="place" title=${place}>${place}</span>`;
     const chosen = this.choice?.root ?? item.target?.root;
     const onChange = (/** @type {{ target: HTMLSelectElement }} */ event) =>
       this.emit("wm-root", { key: item.key, root: event.target.value });
     return html`<select aria-label=${t("item.into", { name: item.name })} title=${t("item.folder")} @change=${onChange}>
       ${roots.map((root) => html`<option value=${root.id} ?selected=${root.id === chosen}>${root.label}</option>`)}
-    </select>`;
+    </select>${sub ? html`<span class="place">${sub}</span>` : nothing}`;
   }
 
   /** @param {Item} item */
@@ -190,7 +195,7 @@ export class WmItem extends WmElement {
    */
   #explanation(item, candidate) {
     if (item.state === "locked") return lockedText(item, this.status);
-    if (item.state === "missing") return item.reason ? `${item.reason}. ${t("item.help", { folder: item.folder })}` : t("item.not-searched");
+    if (item.state === "missing") return item.reason ? `${sentence(item.reason)} ${t("item.help", { folder: item.folder })}` : t("item.not-searched");
     if (item.state === "refused") return item.reason;
     const plain = item.state === "confirm" || (item.state === "choose" && this.choice?.candidate !== undefined);
     return plain && consentKind(candidate) === "row" ? candidate?.reason : "";
@@ -198,12 +203,11 @@ export class WmItem extends WmElement {
 
   /** @param {Item} item */
   #actions(item) {
-    const buttons = [
-      this.#chooseButton(item),
-      this.#tokenButton(item),
-      this.#relinkButton(item),
-      item.state === "locked" ? pageButton(lockedOne(item)?.page, lockedOne(item)?.hub_title) : nothing,
-    ].filter((button) => button !== nothing);
+    const one = lockedOne(item);
+    const page = item.state === "locked" ? pageButton(one?.page, one?.hub_title) : nothing;
+    const token = this.#tokenButton(item);
+    const keys = one?.access === "login" ? [token, page] : [page, token]; // access is had on the page, a token proves it
+    const buttons = [this.#chooseButton(item), ...keys, this.#relinkButton(item)].filter((button) => button !== nothing);
     return buttons.length ? html`<div class="actions">${buttons}</div>` : nothing;
   }
 
@@ -221,9 +225,10 @@ export class WmItem extends WmElement {
   /** @param {Item} item */
   #tokenButton(item) {
     const hub = this.status?.hubs.find((known) => known.name === lockedOne(item)?.hub);
-    if (item.state !== "locked" || !hub || hub.has_token) return nothing;
+    const isWanted = hub && (!hub.has_token || lockedOne(item)?.access === "login"); // one that is set was refused
+    if (item.state !== "locked" || !isWanted) return nothing;
     return html`<button class="wm-button main" data-fold="token" aria-expanded=${this.unfolded === "token"}
-      @click=${() => this.#fold("token")}>${t("item.set-token", { hub: hub.title })}</button>`;
+      @click=${() => this.#fold("token")}>${t(hub.has_token ? "item.replace-token" : "item.set-token", { hub: hub.title })}</button>`;
   }
 
   /** @param {Item} item */
@@ -273,11 +278,11 @@ function lockedText(item, status) {
   const hub = status?.hubs.find((known) => known.name === candidate?.hub);
   switch (candidate?.access) {
     case "login":
-      return t("locked.login", { hub: candidate.hub_title });
+      return t(hub?.has_token ? "locked.login.token" : "locked.login", { hub: candidate.hub_title });
     case "gated":
       return hub?.has_token ? t("locked.gated.token") : t("locked.gated", { hub: candidate.hub_title });
     case "early":
-      return t("locked.early");
+      return hub?.has_token ? t("locked.early.token") : t("locked.early", { hub: candidate.hub_title });
     case "withdrawn":
       return t("locked.withdrawn");
     default:

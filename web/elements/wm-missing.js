@@ -5,8 +5,8 @@
 /** @import { GroupName } from "../selection.js" */
 /** @import { Icon } from "./icons.js" */
 
-import { formatSize, formatTotal } from "../format.js";
-import { candidateOf, faultsOf, fetchBody, fits, groupItems, hasOffer, itemsOf, mustAsk, neededOn, takenItems, underway } from "../selection.js";
+import { formatSize, formatTotal, sentence } from "../format.js";
+import { candidateOf, commonReason, faultsOf, fetchBody, fits, groupItems, hasOffer, itemsOf, mustAsk, neededOn, takenItems, underway } from "../selection.js";
 import { css, html, nothing, repeat } from "../vendor/lit.js";
 import { t } from "../words.js";
 import { WmElement, define, keepKeys, note } from "./base.js";
@@ -55,6 +55,10 @@ export class WmMissing extends WmElement {
         font-weight: 500;
         gap: 8px;
         justify-content: space-between;
+        padding: 0 10px 4px;
+      }
+
+      .about {
         padding: 0 10px 4px;
       }
 
@@ -164,13 +168,16 @@ export class WmMissing extends WmElement {
   #group(view, name, items) {
     const sizes = items.flatMap((item) => candidateOf(item, view.choices[item.key])?.size ?? []);
     const total = sizes.length ? formatTotal(sizes) : "";
+    const common = name === "missing" ? commonReason(items) : null;
+    const about = name === "confirm" ? t("group.confirm.about") : common === null ? "" : whyMissing(common);
     return html`<section aria-labelledby="group-${name}">
       <h3 id="group-${name}"><span>${t(`group.${name}`)} · ${items.length}</span><span>${total}</span></h3>
+      ${about ? html`<p class="about wm-small wm-muted">${about}</p>` : nothing}
       <ul role="list">${repeat(
         items,
         (item) => item.key,
         (item) => html`<li><wm-item .item=${item} .choice=${view.choices[item.key]} .status=${this.status}
-          .transfer=${underway(item, this.transfers)} .notes=${this.notes} .base=${this.base}></wm-item></li>`,
+          .brief=${common !== null && item.reason === common} .transfer=${underway(item, this.transfers)} .notes=${this.notes} .base=${this.base}></wm-item></li>`,
       )}</ul>
     </section>`;
   }
@@ -287,6 +294,11 @@ export class WmMissing extends WmElement {
  */
 function empty(sign, text) {
   return html`<div class="empty">${icon(sign)}<p>${text}</p></div>`;
+}
+
+/** What is said once for many files that are not found. @param {string} reason */
+function whyMissing(reason) {
+  return reason ? `${sentence(reason)} ${t("group.missing.help")}` : t("item.not-searched");
 }
 
 /** @param {ReturnType<typeof neededOn>[number]} drive */

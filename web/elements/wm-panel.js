@@ -4,9 +4,11 @@
 /** @import { Drive, State, Transfer, View } from "../types.js" */
 
 import { formatSize } from "../format.js";
-import { groupItems, itemsOf } from "../selection.js";
+import { countMissing } from "../needs.js";
+import { faultsOf } from "../selection.js";
 import { EMPTY, currentView, sortedTransfers } from "../store.js";
 import { isDark } from "../theme.js";
+import { tokenNotes } from "../tokens.js";
 import { css, html, nothing } from "../vendor/lit.js";
 import { t } from "../words.js";
 import { WmElement, define, note } from "./base.js";
@@ -164,7 +166,7 @@ export class WmPanel extends WmElement {
   render() {
     const view = currentView(this.state);
     const transfers = sortedTransfers(this.state);
-    const counts = { missing: openCount(view, transfers.active), transfers: transfers.active.length, settings: 0 };
+    const counts = { missing: countMissing(view), transfers: transfers.active.length, settings: 0 };
     return html`
       <header>
         <div class="bar">
@@ -196,7 +198,8 @@ export class WmPanel extends WmElement {
    * @param {{ active: Transfer[], ended: Transfer[] }} transfers
    */
   #page(view, { active, ended }) {
-    const { status, tokens, base, settings, speed } = this.state;
+    const { status, base, settings, speed } = this.state;
+    const tokens = tokenNotes(this.state);
     switch (this.tab) {
       case "transfers":
         return html`<wm-transfers .active=${active} .ended=${ended} .speed=${speed}></wm-transfers>`;
@@ -223,9 +226,10 @@ export class WmPanel extends WmElement {
 
   #notes() {
     const { link, status } = this.state;
-    const isBelow = this.state.fault?.message === currentView(this.state)?.fault?.message && this.tab === "missing";
-    const fault = isBelow ? null : this.state.fault;
-    const down = status?.offline ? [] : (status?.hubs.filter((hub) => hub.state === "unreachable") ?? []);
+    const below = this.tab === "missing" ? currentView(this.state) : null; // its list says some of it already
+    const fault = this.state.fault?.message === below?.fault?.message ? null : this.state.fault;
+    const told = new Set(faultsOf(below?.plan ?? null).map(({ hub }) => hub));
+    const down = (status?.hubs ?? []).filter(({ name, state }) => state === "unreachable" && !status?.offline && !told.has(name));
     return html`
       ${link === "lost" ? note("wm-bad", "offline", t("panel.lost")) : nothing}
       ${status?.offline ? note("wm-info", "offline", t("panel.offline")) : nothing}
@@ -253,17 +257,6 @@ export class WmPanel extends WmElement {
     this.#show(TABS[(to + TABS.length) % TABS.length]);
     void this.focusOn(`#tab-${this.tab}`);
   }
-}
-
-/**
- * How many models still ask for something.
- *
- * @param {View | null} view
- * @param {readonly Transfer[]} transfers
- */
-export function openCount(view, transfers) {
-  if (!view) return 0;
-  return groupItems(itemsOf(view), transfers).reduce((sum, [, items]) => sum + items.length, 0);
 }
 
 define("wm-panel", WmPanel);

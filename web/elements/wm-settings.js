@@ -1,14 +1,17 @@
 // Our settings as rows, for our panel and for ComfyUI's settings dialog: <wm-settings .settings>.
 // With `only` (keys, separated by spaces) those alone; `roots` are what folders may be given as a target.
-// `bare` leaves the names out, for a row that has one.
+// `bare` leaves the names out, for a row that has one. What only the server can change is folded away.
 // Wish: `wm-settings` { changes }; a null takes the default.
 
 /** @import { Root, Setting } from "../types.js" */
 
-import { formatSize, hasSettingName, settingName } from "../format.js";
+import { choiceName, formatSize, sentence, settingName } from "../format.js";
 import { css, html, live, nothing } from "../vendor/lit.js";
 import { t } from "../words.js";
 import { WmElement, define, keepKeys } from "./base.js";
+import "./wm-certain.js";
+
+const CERTAIN = "fetch_certain";
 
 export class WmSettings extends WmElement {
   static properties = {
@@ -113,23 +116,25 @@ export class WmSettings extends WmElement {
     if (!this.settings) return html`<p class="wm-muted">${t("settings.none")}</p>`;
     const wanted = this.only?.split(/\s+/);
     const shown = this.settings.filter((setting) => !wanted || wanted.includes(setting.key));
-    const mine = shown.filter((setting) => isOurs(setting) && isWritable(setting));
+    const mine = shown.filter((setting) => isWritable(setting) || setting.key === CERTAIN);
     const rest = shown.filter((setting) => !mine.includes(setting));
     return html`${mine.map((setting) => this.#row(setting))}
       ${rest.length && !wanted
-        ? html`<details><summary>${t("settings.advanced")}</summary>${rest.map((setting) => this.#row(setting))}</details>`
+        ? html`<details><summary>${t("settings.advanced")}</summary>
+            <p class="wm-small wm-muted">${t("settings.guarded")}</p>${rest.map((setting) => this.#row(setting))}</details>`
         : rest.map((setting) => this.#row(setting))}`;
   }
 
   /** @param {Setting} setting */
   #row(setting) {
     if (setting.kind === "places" && isWritable(setting)) return this.#targets(setting);
+    if (setting.key === CERTAIN && !isWritable(setting)) return certainRow(setting);
     const writable = isWritable(setting);
-    const why = setting.origin === "environment" ? t("settings.environment") : writable ? "" : t("settings.guarded");
+    const why = setting.origin === "environment" ? t("settings.environment") : "";
     return html`<div class="setting">
       <label class=${this.bare ? "wm-hidden" : ""} for=${writable ? setting.key : nothing} id="label-${setting.key}">${settingName(setting)}</label>
       <div class="value" title=${this.bare ? setting.help : nothing}>${writable ? this.#control(setting) : html`<span class="wm-muted">${shownValue(setting)}</span>`}</div>
-      <p class=${this.bare ? "wm-hidden" : "wm-small wm-muted"} id="help-${setting.key}">${setting.help}${why ? ` · ${why}` : ""}</p>
+      <p class=${this.bare ? "wm-hidden" : "wm-small wm-muted"} id="help-${setting.key}">${[sentence(setting.help), sentence(why)].filter(Boolean).join(" ")}</p>
     </div>`;
   }
 
@@ -176,7 +181,7 @@ export class WmSettings extends WmElement {
     if (choices) {
       return html`<select class="wm-field" id=${key} aria-describedby="help-${key}"
         @change=${(/** @type {{ target: HTMLSelectElement }} */ event) => change(event.target.value)}>
-        ${choices.map((choice) => html`<option value=${choice} ?selected=${choice === value}>${choice}</option>`)}
+        ${choices.map((choice) => html`<option value=${choice} ?selected=${choice === value}>${choiceName(key, choice)}</option>`)}
       </select>`;
     }
     return html`<input class="wm-field" id=${key} aria-describedby="help-${key}"
@@ -186,9 +191,12 @@ export class WmSettings extends WmElement {
   }
 }
 
-/** @param {Setting} setting */
-function isOurs(setting) {
-  return hasSettingName(setting.key);
+/** A consent can be taken back on a page, and is only given with a plan. @param {Setting} setting */
+function certainRow(setting) {
+  return html`<div class="setting">
+    <span>${settingName(setting)}</span>
+    <wm-certain class="value" .certain=${setting.value}></wm-certain>
+  </div>`;
 }
 
 /** @param {Setting} setting */

@@ -78,11 +78,12 @@ export class WmTokens extends WmElement {
     return html`<div class="hub" role="group" aria-label=${hub.title}>
       <div class="wm-row">
         <strong class="wm-grow">${hub.title}</strong>
-        ${setChip(hub)}
+        ${chipOf(hub, this.notes[hub.name])}
       </div>
       ${fixed ? html`<p class="wm-small wm-muted">${t("tokens.environment")}</p>` : this.#form(hub)}
       <div class="wm-row">
-        ${hub.has_token ? this.#buttons(hub, fixed) : webText(PAGES[hub.name], t("tokens.get", { hub: hub.title }))}
+        ${hub.has_token ? this.#buttons(hub, fixed) : nothing}
+        ${hub.has_token && !this.notes[hub.name]?.refused ? nothing : webText(PAGES[hub.name], t("tokens.get", { hub: hub.title }))}
       </div>
       <div role="status">${this.#note(hub)}</div>
     </div>`;
@@ -135,9 +136,10 @@ export class WmTokens extends WmElement {
   }
 }
 
-/** @param {Hub} hub */
-function setChip(hub) {
+/** @param {Hub} hub @param {TokenNote} [said] */
+function chipOf(hub, said) {
   if (!hub.has_token) return html`<span class="wm-chip wm-muted">${t("tokens.not-set")}</span>`;
+  if (said?.refused) return html`<span class="wm-chip wm-bad">${icon("warn")}${t("tokens.is-refused")}</span>`;
   const where = wordFor("where", hub.token_where);
   return html`<span class="wm-chip wm-good">${icon("check")}${where ? t("tokens.set-where", { where }) : t("tokens.set")}</span>`;
 }

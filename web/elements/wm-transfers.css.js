@@ -143,6 +143,16 @@ export const style = css`
 
   /* In a narrow panel the buttons stand below. */
   @container (max-width: 250px) {
+    .wm-name {
+      display: block;
+      overflow-wrap: anywhere;
+      white-space: normal;
+    }
+
+    .wm-name wbr {
+      display: inline;
+    }
+
     li {
       grid-template-columns: 16px minmax(0, 1fr);
     }

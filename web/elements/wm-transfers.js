@@ -1,7 +1,7 @@
 // The queue and its history: <wm-transfers .active .ended .speed>.
 // Wishes: `wm-transfer` { id | "all", action: pause | resume | cancel | retry | forget }, `wm-move` { id, before }.
 
-/** @import { Transfer, TransferState } from "../types.js" */
+/** @import { Fault, Transfer, TransferState } from "../types.js" */
 /** @import { Icon } from "./icons.js" */
 
 import { formatSize, formatSpeed, formatWait, percentOf } from "../format.js";
@@ -171,7 +171,7 @@ export class WmTransfers extends WmElement {
         <div class="facts">${factsOf(one).map((fact) => html`<span class=${fact.look ?? ""}>${fact.text}</span>`)}</div>
       </div>
       <div class="acts">${(ACTIONS[one.state] ?? []).map((action) => this.#button(one, action))}${pageIcon(one.page, one.name)}</div>
-      ${one.error ? html`<div class="fault">${note("wm-bad", "warn", one.error.message, one.error.hint)}</div>` : nothing}
+      ${one.error ? html`<div class="fault">${note("wm-bad", "warn", one.error.message, hintOf(one.error))}</div>` : nothing}
     </li>`;
   }
 
@@ -257,6 +257,11 @@ export class WmTransfers extends WmElement {
     const to = gap === null ? rest.length : rest.findIndex((one) => one.id === gap);
     if (this.active[to]?.id !== dragged) this.#move(dragged, gap, to);
   }
+}
+
+/** What to do about a fault; the server's words are for the command line where a token is wanted. @param {Fault} fault */
+function hintOf({ code, hint }) {
+  return code === "login-required" ? t("transfers.token") : hint;
 }
 
 define("wm-transfers", WmTransfers);

@@ -22,7 +22,7 @@ from ..answers import DAY, HOUR, MINUTE, Answers, make_question
 from ..hosts import HostGroup, bearer
 from ..session import Parameters, Reply, Session
 from .images import trimmed_images
-from .terms import HUB, id_of
+from .terms import HUB, TITLE, id_of
 
 # A model with many versions and example images was recorded with 87 KB: 25 stay far below the limit.
 _MODELS_A_CALL: Final = 25
@@ -121,12 +121,12 @@ class CivitaiApi:
             LoginRequired: there is no token, or the site takes it for nobody's.
         """
         if not (self._token() or "").strip():
-            raise LoginRequired(f"{HUB}: no token is set", hub=HUB)
+            raise LoginRequired(f"{TITLE}: no token is set", hub=HUB)
         body = self._body(self._get("/api/v1/me", ()))
         name = body["username"].json
         if isinstance(name, str | int) and not isinstance(name, bool):
             return str(name)
-        raise LoginRequired(f"{HUB}: the token is nobody's", hub=HUB)
+        raise LoginRequired(f"{TITLE}: the token is nobody's", hub=HUB)
 
     # ── asking ──
 
@@ -197,15 +197,15 @@ def _refusal(reply: Reply) -> HubError:
     said = reply.said or "no reason given"
     match reply.status:
         case 401:
-            return LoginRequired(f"{HUB}: {said} (401)", hub=HUB)
+            return LoginRequired(f"{TITLE}: {said} (401)", hub=HUB)
         case 403:
-            return Gated(f"{HUB}: {said} (403)", hub=HUB)
+            return Gated(f"{TITLE}: {said} (403)", hub=HUB)
         case 404:
-            return NotFound(f"{HUB}: {said} (404)", hub=HUB)
+            return NotFound(f"{TITLE}: {said} (404)", hub=HUB)
         case 410:
-            return Withdrawn(f"{HUB}: {said} (410)", hub=HUB)
+            return Withdrawn(f"{TITLE}: {said} (410)", hub=HUB)
         case status:
-            return HubUnavailable(f"{HUB}: did not take the question: {said} ({status})", hub=HUB)
+            return HubUnavailable(f"{TITLE}: did not take the question: {said} ({status})", hub=HUB)
 
 
 def _trimmed(json: Json) -> Json:
@@ -220,14 +220,14 @@ def _trimmed(json: Json) -> Json:
 
 def _identified(value: Value) -> Value:
     if id_of(value["id"]) is None:
-        raise HubUnavailable(f"{HUB}: expected a record with an id, got something else", hub=HUB)
+        raise HubUnavailable(f"{TITLE}: expected a record with an id, got something else", hub=HUB)
     return value
 
 
 def _items(value: Value) -> list[Value]:
     """The objects of a list; the site's lists may hold nulls."""
     if not isinstance(value.json, list):
-        raise HubUnavailable(f"{HUB}: expected a list of records, got something else", hub=HUB)
+        raise HubUnavailable(f"{TITLE}: expected a list of records, got something else", hub=HUB)
     return [item for item in value.items() if isinstance(item.json, dict)]
 
 

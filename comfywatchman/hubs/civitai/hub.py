@@ -28,7 +28,7 @@ from ..patience import at_once
 from ..session import Session
 from .api import CivitaiApi
 from .records import Record, Site, model_of, objects, records_of_model, records_of_version
-from .terms import HUB, access_of, id_of, model_types
+from .terms import HUB, TITLE, access_of, id_of, model_types
 
 HOME: Final = "https://civitai.com"
 _SORTS: Final = {"downloads": "Most Downloaded", "likes": "Most Liked", "newest": "Newest"}
@@ -68,7 +68,7 @@ class Civitai(HubSite):
             HubError: as every question.
         """
         if not isinstance(link, CivitaiLink):
-            raise NotFound(f"{HUB}: {link} is another hub's", hub=HUB)
+            raise NotFound(f"{TITLE}: {link} is another hub's", hub=HUB)
         return tuple(record.file for record in self.records(link, {}))
 
     def identify(self, digest: Digest) -> tuple[RemoteFile, ...]:
@@ -159,14 +159,14 @@ class Civitai(HubSite):
         listed = list(objects(model["modelVersions"])) if model else []
         if link.version_id is None:
             if model is None:
-                raise NotFound(f"{HUB}: there is no model {link.model_id}", hub=HUB)
+                raise NotFound(f"{TITLE}: there is no model {link.model_id}", hub=HUB)
             return listed[0] if listed else Value(None)
         for version in listed:
             if id_of(version["id"]) == link.version_id:
                 return version
         alone = self._api.version(link.version_id)
         if alone is None or (link.model_id and id_of(alone["modelId"]) not in (None, link.model_id)):
-            raise NotFound(f"{HUB}: there is no version {link.version_id}, or not of that model", hub=HUB)
+            raise NotFound(f"{TITLE}: there is no version {link.version_id}, or not of that model", hub=HUB)
         return alone
 
     def _records_of_lone(self, version: Value) -> tuple[Record, ...]:
@@ -269,8 +269,8 @@ def _why_none(link: CivitaiLink, access: Access) -> HubError:
     """The reason why nothing is to be had."""
     match access:
         case Access.WITHDRAWN:
-            return Withdrawn(f"{HUB}: {link} was archived or taken down", hub=HUB)
+            return Withdrawn(f"{TITLE}: {link} was archived or taken down", hub=HUB)
         case Access.EARLY:
-            return EarlyAccess(f"{HUB}: {link} is for buyers and shows no files yet", hub=HUB)
+            return EarlyAccess(f"{TITLE}: {link} is for buyers and shows no files yet", hub=HUB)
         case _:
-            return NotFound(f"{HUB}: {link} has no such model file", hub=HUB)
+            return NotFound(f"{TITLE}: {link} has no such model file", hub=HUB)

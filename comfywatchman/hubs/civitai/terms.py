@@ -10,11 +10,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from ...air import Air, parse_air
-from ...catalog import Access, canonical_folder, format_of
+from ...catalog import Access, canonical_folder, format_of, hub_title
 from ...decode import Value
 from ...errors import InvalidAir
 
 HUB: Final = "civitai"
+TITLE: Final = hub_title(HUB)
 
 _FOLDER_OF_FILE: Final = {
     "vae": "vae",

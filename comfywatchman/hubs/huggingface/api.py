@@ -33,7 +33,7 @@ from ...outage import find_cause, is_unknown, tell_lookup
 from ..answers import DAY, HOUR, MINUTE, Answers, make_question
 from ..hosts import USER_AGENT, HostGroup, bearer
 from ..patience import AT_ONCE, Patience, Unreachable, parse_retry_after
-from .records import HUB, trimmed
+from .records import HUB, TITLE, trimmed
 
 _FACTS: Final = (
     "author",
@@ -127,10 +127,10 @@ class HuggingFaceApi:
             LoginRequired: there is no token, or the hub does not accept it.
         """
         if not (self._token() or "").strip():
-            raise LoginRequired(f"{HUB}: no token is set", hub=HUB)
+            raise LoginRequired(f"{TITLE}: no token is set", hub=HUB)
         name = self._json("GET", "/api/whoami-v2")[0]["name"].text_or_none()
         if not name:
-            raise LoginRequired(f"{HUB}: the token is nobody's", hub=HUB)
+            raise LoginRequired(f"{TITLE}: the token is nobody's", hub=HUB)
         return name
 
     # ── asking ──
@@ -175,7 +175,7 @@ class HuggingFaceApi:
         try:
             answer = Value(parse_json(body, limit=_LIMIT))
         except DecodeError as fault:
-            raise HubUnavailable(f"{HUB}: expected JSON, got this: {fault.message}", hub=HUB) from fault
+            raise HubUnavailable(f"{TITLE}: expected JSON, got this: {fault.message}", hub=HUB) from fault
         return answer, following if following and self._group.owns(following) else None
 
     def _headers(self) -> Mapping[str, str]:
@@ -209,7 +209,7 @@ class HuggingFaceApi:
             yield
         except errors.OfflineModeIsEnabled as fault:
             hint = "Unset HF_HUB_OFFLINE (or TRANSFORMERS_OFFLINE) to ask this hub."
-            raise Unreachable(f"{HUB}: switched off by HF_HUB_OFFLINE", hub=HUB, hint=hint) from fault
+            raise Unreachable(f"{TITLE}: switched off by HF_HUB_OFFLINE", hub=HUB, hint=hint) from fault
         except (errors.HfHubHTTPError, errors.EntryNotFoundError) as fault:
             raise self._refusal(fault) from fault
         except broken as fault:
@@ -217,9 +217,9 @@ class HuggingFaceApi:
             if lookup is not None:
                 told = tell_lookup(urlsplit(self._group.endpoint).hostname or HUB)
                 raise Unreachable(told, hub=HUB, again=True, once=is_unknown(lookup)) from fault
-            raise Unreachable(f"{HUB}: cannot be reached, or broke off", hub=HUB, again=True) from fault
+            raise Unreachable(f"{TITLE}: cannot be reached, or broke off", hub=HUB, again=True) from fault
         except odd as fault:
-            told = f"{HUB}: the question could not be put ({type(fault).__name__})"
+            told = f"{TITLE}: the question could not be put ({type(fault).__name__})"
             raise HubUnavailable(told, hub=HUB) from fault
 
     def _refusal(self, fault: Exception) -> HubError:
@@ -228,15 +228,15 @@ class HuggingFaceApi:
 
         match fault:
             case errors.GatedRepoError():
-                return Gated(f"{HUB}: its owner must grant access first", hub=HUB)
+                return Gated(f"{TITLE}: its owner must grant access first", hub=HUB)
             case errors.DisabledRepoError():
-                return Withdrawn(f"{HUB}: the repository is disabled", hub=HUB)
+                return Withdrawn(f"{TITLE}: the repository is disabled", hub=HUB)
             case errors.RepositoryNotFoundError():
                 # An anonymous question for a missing repository is answered as one for a private one.
                 hint = "Check the spelling; if the repository is private, set a token that may read it."
-                return NotFound(f"{HUB}: no such repository, or a private one", hub=HUB, hint=hint)
+                return NotFound(f"{TITLE}: no such repository, or a private one", hub=HUB, hint=hint)
             case errors.RevisionNotFoundError() | errors.EntryNotFoundError():
-                return NotFound(f"{HUB}: no such file or revision", hub=HUB)
+                return NotFound(f"{TITLE}: no such file or revision", hub=HUB)
         return self._by_status(getattr(fault, "response", None))
 
     def _by_status(self, response: Any) -> HubError:
@@ -245,24 +245,24 @@ class HuggingFaceApi:
         if status == 429 or status in (408, 502, 503, 504) or 520 <= status < 530:
             wait = parse_retry_after(response.headers, now=self._ways.now())
             words = "too many requests" if status == 429 else "overloaded or down"
-            return Unreachable(f"{HUB}: {words} ({status})", hub=HUB, again=True, retry_after=wait)
+            return Unreachable(f"{TITLE}: {words} ({status})", hub=HUB, again=True, retry_after=wait)
         if status == 403 and "html" in response.headers.get("content-type", ""):
             hint = "Wait some minutes, or switch a VPN or proxy off."
             return Unreachable(
-                f"{HUB}: its guard (403, a web page) let no request through", hub=HUB, hint=hint
+                f"{TITLE}: its guard (403, a web page) let no request through", hub=HUB, hint=hint
             )
         match status:
             case 401:
-                fault: HubError = LoginRequired(f"{HUB}: does not accept the token (401)", hub=HUB)
+                fault: HubError = LoginRequired(f"{TITLE}: does not accept the token (401)", hub=HUB)
             case 403:
                 hint = "Give the token the right to read this repository, at huggingface.co/settings/tokens."
-                fault = LoginRequired(f"{HUB}: the token may not read this (403)", hub=HUB, hint=hint)
+                fault = LoginRequired(f"{TITLE}: the token may not read this (403)", hub=HUB, hint=hint)
             case 404:
-                fault = NotFound(f"{HUB}: there is no such thing (404)", hub=HUB)
+                fault = NotFound(f"{TITLE}: there is no such thing (404)", hub=HUB)
             case 451:
-                fault = Unreachable(f"{HUB}: not available in this region (451)", hub=HUB)
+                fault = Unreachable(f"{TITLE}: not available in this region (451)", hub=HUB)
             case _:
-                fault = HubUnavailable(f"{HUB}: did not answer the question ({status})", hub=HUB)
+                fault = HubUnavailable(f"{TITLE}: did not answer the question ({status})", hub=HUB)
         return fault
 
 
@@ -294,17 +294,17 @@ def _repo_path(repo: str) -> str:
         NotFound: it cannot.
     """
     if not _REPO.match(repo) or ".." in repo:
-        raise NotFound(f"{HUB}: no repository can be called {repo[:120]!r}", hub=HUB)
+        raise NotFound(f"{TITLE}: no repository can be called {repo[:120]!r}", hub=HUB)
     return repo
 
 
 def _named(value: Value) -> Value:
     if not (value["id"].text_or_none() or value["modelId"].text_or_none()):
-        raise HubUnavailable(f"{HUB}: expected a repository, got something else", hub=HUB)
+        raise HubUnavailable(f"{TITLE}: expected a repository, got something else", hub=HUB)
     return value
 
 
 def _records(value: Value) -> list[Value]:
     if not isinstance(value.json, list):
-        raise HubUnavailable(f"{HUB}: expected a list of records, got something else", hub=HUB)
+        raise HubUnavailable(f"{TITLE}: expected a list of records, got something else", hub=HUB)
     return [item for item in value.items() if isinstance(item.json, dict)]

@@ -25,7 +25,7 @@ from ..likeness import core_of, is_like, is_same_name, repository_texts
 from ..lookup import Lookup
 from ..patience import Unreachable, at_once
 from .api import HuggingFaceApi, Ways
-from .records import HUB, Repo, file_of, model_of, repo_of
+from .records import HUB, TITLE, Repo, file_of, model_of, repo_of
 
 HOME: Final = "https://huggingface.co"
 
@@ -76,12 +76,12 @@ class HuggingFace(HubSite):
             HubError: as every question.
         """
         if not isinstance(link, HuggingFaceLink):
-            raise NotFound(f"{HUB}: {link} is another hub's", hub=HUB)
+            raise NotFound(f"{TITLE}: {link} is another hub's", hub=HUB)
         repo = self.repo(link.repo, link.revision)
         paths = _paths_of(link, repo)
         files = self.files([(repo, path) for path in paths])
         if not files:
-            raise NotFound(f"{HUB}: {link} has no such model file", hub=HUB)
+            raise NotFound(f"{TITLE}: {link} has no such model file", hub=HUB)
         return tuple(files[place] for place in files)
 
     def identify(self, digest: Digest) -> tuple[RemoteFile, ...]:  # noqa: ARG002 (the protocol's)
@@ -117,7 +117,7 @@ class HuggingFace(HubSite):
         """A repository at the commit that a revision is now."""
         repo = repo_of(self._api.info(name, revision))
         if repo is None:
-            raise NotFound(f"{HUB}: {name} has no readable record", hub=HUB)
+            raise NotFound(f"{TITLE}: {name} has no readable record", hub=HUB)
         return repo
 
     def files(self, places: Iterable[Place]) -> dict[Place, RemoteFile]:

@@ -13,13 +13,24 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
 
-from ...catalog import Access, Json, Model, RemoteFile, Version, base_name, canonical_folder, format_of
+from ...catalog import (
+    Access,
+    Json,
+    Model,
+    RemoteFile,
+    Version,
+    base_name,
+    canonical_folder,
+    format_of,
+    hub_title,
+)
 from ...decode import Value
 from ...digest import Digest
 from ...errors import InvalidDigest
 from ..likeness import precision_of
 
 HUB: Final = "huggingface"
+TITLE: Final = hub_title(HUB)
 
 # Repositories made for ComfyUI lay files out as ComfyUI does: split_files/vae/ae.safetensors.
 _FOLDERS: Final = frozenset(

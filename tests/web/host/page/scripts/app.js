@@ -81,11 +81,11 @@ export class HostApp {
   /** @param {any} data @param {boolean} clean @param {boolean} view @param {string | null} name */
   async loadGraphData(data, clean = true, view = true, name = null) {
     const saved = structuredClone(data);
-    this.extensionManager.workflow.open(name ?? "Unsaved Workflow");
     await this.invoke("beforeConfigureGraph", saved, []);
     this.configure(saved);
     for (const node of this.rootGraph.nodes) await this.invoke("loadedGraphNode", node);
     await this.invoke("afterConfigureGraph", []);
+    this.extensionManager.workflow.open(name ?? "Unsaved Workflow"); // only now, as in ComfyUI
     this.tracker.reset();
     this.canvas.draw();
   }
