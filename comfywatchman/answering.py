@@ -13,7 +13,7 @@ from .errors import HubError, InputError, InvalidWorkflow
 from .hubs.base import Hub
 from .inquiry import Case, Cases, KnownModels, inquire_once
 from .report import Answer, Pasted, Report, Stage, Stranger
-from .resolution import LocalMatch, Resolution, resolve
+from .resolution import Found, LocalMatch, Resolution, resolve
 from .whereabouts import Lookout, Sighting
 from .workflow.document import Workflow, read_document, read_workflow
 from .workflow.loaders import Loaders
@@ -28,6 +28,7 @@ class _Surveyed:
 
     reports: Sequence[Report]
     seen: Mapping[Reference, Sighting]
+    lookout: Lookout
 
     @property
     def wanted(self) -> list[Reference]:
@@ -36,12 +37,19 @@ class _Surveyed:
 
     def answer(self, cases: Cases) -> Answer:
         """The reports with a resolution for each reference."""
-        decided = {r: _decide(r, s.matches, cases.get(r)) for r, s in self.seen.items()}
+        decided = {r: self._decide(r, s.matches, cases.get(r)) for r, s in self.seen.items()}
         return Answer(
             reports=tuple(_with(report, self.seen, decided) for report in self.reports),
             faults=_distinct(fault for case in cases.values() for fault in case.faults),
             refusals={r: refusal for r, case in cases.items() if (refusal := case.refusal)},
         )
+
+    def _decide(self, reference: Reference, local: Sequence[LocalMatch], case: Case | None) -> Resolution:
+        decided = _decide(reference, local, case)
+        if reference.linked and isinstance(decided, Found):
+            same = self.lookout.find_same(reference, decided.file)
+            return resolve(reference, local=same.matches) if same.is_here else decided
+        return decided
 
     def stage(self, name: str, cases: Cases, left: Sequence[Hub], asked: Iterable[Reference]) -> Stage:
         """What is known before these hubs have answered about what is asked."""
@@ -82,7 +90,8 @@ def resolve_workflows(
 
 def _survey(sources: Sequence[Source], lookout: Lookout, loaders: Loaders) -> _Surveyed:
     reports = [_read(source, loaders) for source in sources]
-    return _Surveyed(reports, {r: lookout.find(r) for report in reports for r in report.survey.references})
+    seen = {r: lookout.find(r) for report in reports for r in report.survey.references}
+    return _Surveyed(reports, seen, lookout)
 
 
 def _read(source: Source, loaders: Loaders) -> Report:

@@ -42,6 +42,13 @@ class Case:
         """Whether asking further may still help."""
         return not is_settled(self.candidates)
 
+    def may_be_at(self, hub: Hub) -> bool:
+        """Whether to ask a hub what it has: of a link it is not the hub of, only by the content."""
+        reference = self.reference
+        if not reference.linked:
+            return True
+        return reference.digest is not None and not hub.owns(reference.url or "")
+
     @property
     def all_answered(self) -> bool:
         """Whether every hub asked said yes or no, so that what was found can count as the only one."""
@@ -80,10 +87,10 @@ def inquire(
     """
     cases = [Case(reference) for reference in references]
     _ask_workflow(cases, hubs)
-    _ask_known([case for case in cases if case.is_open], known, hubs)
+    _ask_known([case for case in cases if case.is_open and not case.reference.linked], known, hubs)
     for number, hub in enumerate(hubs):
         told(cases, hubs[number:])
-        still_open = [case for case in cases if case.is_open]
+        still_open = [case for case in cases if case.is_open and case.may_be_at(hub)]
         _search(hub, still_open)
     return cases
 
@@ -111,7 +118,7 @@ def inquire_once(
 def question_of(reference: Reference) -> tuple[object, ...]:
     """What makes two references ask for the same thing."""
     name = reference.name.casefold()
-    return reference.folder, reference.other_folders, name, reference.url, reference.digest
+    return reference.folder, reference.other_folders, name, reference.url, reference.digest, reference.linked
 
 
 def _ask_workflow(cases: Sequence[Case], hubs: Sequence[Hub]) -> None:
@@ -122,7 +129,7 @@ def _ask_workflow(cases: Sequence[Case], hubs: Sequence[Hub]) -> None:
     for hub, owned in _by_owner(linked, hubs):
         _ask_hub(hub, owned, [case.reference for case in owned])
     for case in linked:
-        if not case.candidates and not case.was_answered:
+        if not case.candidates and not case.was_answered and not case.reference.linked:
             case.candidates.extend(_bare(case.reference))
 
 

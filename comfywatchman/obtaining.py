@@ -15,7 +15,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Final
 
 from .air import HubLink, HuggingFaceLink, parse_thing
@@ -47,7 +47,7 @@ from .refusals import check_consent, check_format, explain, nowhere, shown, wron
 from .report import Description
 from .summary import Summary, summarize
 from .transfer.events import Listener, Outcome, State
-from .whereabouts import place_in
+from .whereabouts import Checking, place_in
 
 if TYPE_CHECKING:
     from .watchman import Watchman
@@ -91,9 +91,12 @@ class Obtainer:
         folder: str,
         pinned: str = "",
         listener: Listener = lambda _progress: None,
+        checking: Checking = lambda _file, _done: None,
         stop: threading.Event | None = None,
     ) -> Obtained:
         """The file that a thing means, fetched if it is not here.
+
+        `checking` hears of files that are hashed to know whether they are it, `stop` ends that too.
 
         Raises:
             NotHere: it is a name, no such file is here, and no pin says where it is from.
@@ -103,7 +106,7 @@ class Obtainer:
             InvalidAir, InvalidPin, WrongFolder: as for `find`.
         """
         question = self._question(thing, folder, pinned)
-        obtained = self._proven(question, stop) or self._recognise(question, stop)
+        obtained = self._proven(question, checking, stop) or self._recognise(question, checking, stop)
         if obtained is None:
             obtained = self._fetch(question, listener, stop)
         return self._given(obtained, question)
@@ -145,7 +148,8 @@ class Obtainer:
     def summarize(self, obtained: Obtained, *, asks: bool = True) -> Summary:
         """What a file, its sidecars and the index say; where none gives words, the hub's record does.
 
-        The hub is asked only by a digest or an origin that is known already: nothing is hashed.
+        The hub is asked only by a digest or an origin that is known already: nothing is hashed. Of what was
+        fetched here it has told: its record came before the file.
 
         Raises:
             InputError: the file cannot be read.
@@ -153,7 +157,8 @@ class Obtainer:
         examined = look_at(obtained.file)
         summary = summarize(Description(subject=obtained.file.name, examined=examined), obtained.origin)
         subject = obtained.link or obtained.digest
-        if summary.words or subject is None or not asks:
+        was_told = obtained.origin is not None and obtained.origin.fetched is not None
+        if summary.words or subject is None or was_told or not asks:
             return summary
         try:
             files = self._watchman.describe(str(subject)).files
@@ -206,13 +211,15 @@ class Obtainer:
             raise question.wrong_folder(found[0].file.folder)
         return None
 
-    def _proven(self, question: _Question, stop: threading.Event | None) -> Obtained | None:
+    def _proven(
+        self, question: _Question, checking: Checking, stop: threading.Event | None
+    ) -> Obtained | None:
         """What is here; one that nobody hashed yet is hashed once, where a pin says what it must be."""
         obtained, digest = self._find(question), question.digest
         if obtained is None or digest is None or obtained.digest is not None:
             return obtained
         try:
-            known = self._index.hashed(obtained.file, stop=stop)
+            known = self._index.hashed(obtained.file, stop=stop, tell=partial(checking, obtained.file))
         except OSError as fault:
             raise InputError(f"{obtained.name}: cannot be read: {fault.strerror}") from fault
         if match_digests((digest,), known.file.digests):
@@ -231,28 +238,19 @@ class Obtainer:
     def _known(self, question: _Question) -> Sequence[Indexed]:
         """What the index has of a thing; an index that cannot be used has nothing."""
         try:
-            return self._look_up(question)
+            return self._index.find_release(question.wanted, question.digest)
         except LibraryError as fault:
             _LOG.warning("the index cannot be used: %s", fault.message)
             return ()
 
-    def _look_up(self, question: _Question) -> Sequence[Indexed]:
-        """The pinned bytes, else the release, unless its bytes are others."""
-        pin = question.pin
-        if pin is None:
-            return self._index.find_link(question.link) if question.link else ()
-        if pin.digest is not None and (found := self._index.find_digest(pin.digest)):
-            return found
-        found = self._index.find_link(pin.link) if pin.link else ()
-        pinned = (pin.digest,) if pin.digest else ()
-        return [known for known in found if match_digests(pinned, known.file.digests) is not False]
-
-    def _recognise(self, question: _Question, stop: threading.Event | None) -> Obtained | None:
+    def _recognise(
+        self, question: _Question, checking: Checking, stop: threading.Event | None
+    ) -> Obtained | None:
         """The file that somebody put here without us: known by its sidecar, or by hashing what may be it."""
         link = question.wanted
         if link is None or (isinstance(link, HuggingFaceLink) and (link.path or "/").endswith("/")):
             return None
-        known = self._watchman.find_local(link, folder=question.folder, stop=stop)
+        known = self._watchman.find_local(link, folder=question.folder, stop=stop, tell=checking)
         if known is None or (
             question.digest and match_digests((question.digest,), known.file.digests) is False
         ):

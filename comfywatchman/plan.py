@@ -12,7 +12,17 @@ from enum import StrEnum
 from typing import Final, assert_never
 from urllib.parse import urlsplit
 
-from .catalog import Access, Json, LocalFile, RemoteFile, Scan, base_name, extension, format_of
+from .catalog import (
+    Access,
+    Json,
+    LocalFile,
+    RemoteFile,
+    Scan,
+    base_name,
+    canonical_folder,
+    extension,
+    format_of,
+)
 from .errors import UnknownFolder, UnsafePath
 from .hostname import host_fault
 from .names import safe_path
@@ -310,6 +320,10 @@ def _origin(url: str) -> str:
 
 def _transfer_of(found: Found, target: Callable[[str], str], policy: Policy) -> Transfer | Open:
     reference = found.reference
+    told = found.file.folder
+    if reference.linked and told is not None and canonical_folder(told) != reference.folder:
+        reason = f"it belongs to {told}, and its node loads {reference.folder}"
+        return Open(reference=reference, state="refused", reason=reason)
     try:
         transfer = make_transfer(
             found.file,
@@ -334,7 +348,12 @@ def _with_digest(file: RemoteFile, reference: Reference) -> RemoteFile:
 
 
 def _path_for(reference: Reference, file: RemoteFile) -> str:
-    """The name the widget asks for, or the file's own where the widget gives no extension of that format."""
+    """The name the widget asks for, or the file's own where the widget gives no extension of that format.
+
+    A node that names a link finds what came from there under any name.
+    """
+    if reference.linked:
+        return base_name(file.name)
     if format_of(reference.name) == file.format:
         return reference.name
     folder = reference.name.rpartition("/")[0]

@@ -140,6 +140,7 @@ def _reference(value: Value) -> Reference:
         url=clean_url(value["url"].text_or_none() or ""),
         digest=parse_digest(digest) if digest else None,
         active=value["active"].flag(),
+        linked=value["linked"].flag(),
     )
 
 

@@ -226,4 +226,6 @@ def _contradicts(reference: Reference, match: LocalMatch) -> bool:
 
 def _local_evidence(reference: Reference, match: LocalMatch) -> Evidence:
     same = reference.digest is not None and match_digests((reference.digest,), match.file.digests)
-    return Evidence.DIGEST if same else Evidence.NAME
+    if same:
+        return Evidence.DIGEST
+    return Evidence.URL if reference.linked else Evidence.NAME

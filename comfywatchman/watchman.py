@@ -48,7 +48,7 @@ from .transfer.events import Listener, Outcome, State
 from .transfer.guard import Guard
 from .transfer.limits import Limits
 from .transfer.queue import Problem, Queue
-from .whereabouts import Lookout, find_local
+from .whereabouts import Checking, Lookout, find_local
 from .workflow.loaders import Loaders, load_loaders
 
 
@@ -233,12 +233,12 @@ class Watchman:
         *,
         folder: str | None = None,
         stop: threading.Event | None = None,
-        tell: Callable[[int], None] = lambda _done: None,
+        tell: Checking = lambda _file, _done: None,
     ) -> Indexed | None:
         """The file here that a link means, in `folder` if one is given, with digests and origin.
 
         At once and without network where the index knows. Otherwise files are listed, sidecars read, the hub
-        asked, and files that may be meant are hashed: `tell` hears of bytes, `stop` ends it.
+        asked, and files that may be meant are hashed: `tell` hears of it, `stop` ends it.
 
         Raises:
             UnknownFolder: there is no such folder.

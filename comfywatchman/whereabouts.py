@@ -17,7 +17,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Final
 
-from .air import CivitaiLink, HubLink, hub_of
+from .air import CivitaiLink, HubLink, hub_of, parse_link
 from .catalog import LocalFile, RemoteFile, Verification, base_name, canonical_folder
 from .digest import Digest, match_digests
 from .errors import FileChanged, HubError, LibraryError
@@ -33,6 +33,8 @@ from .library.sidecars.beside import find_beside
 from .names import fold, printable
 from .resolution import LocalMatch, Placement
 from .workflow.references import Reference
+
+Checking = Callable[[LocalFile, int], None]  # hears of a file that is hashed, and how many bytes are done
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -63,6 +65,8 @@ class Lookout:
     def find(self, reference: Reference) -> Sighting:
         """The files a reference may mean, with the digests that the index knows of them."""
         try:
+            if reference.linked:
+                return Sighting(tuple(self._by_link(reference)))
             named = [replace(m, file=self._with_digests(m.file)) for m in self._names.find(reference)]
             renamed = list(self._by_digest(reference, {match.file for match in named}))
         except LibraryError as fault:
@@ -73,6 +77,29 @@ class Lookout:
         fitting = [match for match in named if match.file not in strangers]
         placed = sorted([*renamed, *fitting], key=lambda match: list(Placement).index(match.placement))
         return Sighting(tuple(placed), tuple(strangers))
+
+    def find_same(self, reference: Reference, file: RemoteFile) -> Sighting:
+        """The file of a hub under whatever name it lies here, for a reference that names a link."""
+        try:
+            return Sighting(tuple(self._placed(reference, self._by_content(file))))
+        except LibraryError:  # told of already
+            return Sighting()
+
+    def _by_link(self, reference: Reference) -> Iterator[LocalMatch]:
+        """What came from there, or is known to be it; the node finds it so too, whatever it is called."""
+        link = parse_link(reference.url or "")
+        return self._placed(reference, self._index.find_release(link, reference.digest))
+
+    def _by_content(self, file: RemoteFile) -> Iterator[Indexed]:
+        for digest in file.digests:
+            if digest.identifies:
+                yield from self._index.find_digest(digest)
+
+    def _placed(self, reference: Reference, found: Iterable[Indexed]) -> Iterator[LocalMatch]:
+        roots = [root for root in self._roots if root.folder == reference.folder]
+        for known in found:
+            if (file := place_in(known.file, roots)) is not None:
+                yield LocalMatch(file, Placement.EXACT)
 
     def _with_digests(self, file: LocalFile) -> LocalFile:
         known = self._index.find_listed(file)
@@ -96,7 +123,7 @@ def find_local(
     index: Index,
     hubs: Sequence[Hub],
     stop: threading.Event | None = None,
-    tell: Callable[[int], None] = lambda _done: None,
+    tell: Checking = lambda _file, _done: None,
 ) -> Indexed | None:
     """The file below roots that a link means or that has a digest; None if there is none.
 
@@ -122,7 +149,7 @@ class _Search:
         index: Index,
         hubs: Sequence[Hub],
         stop: threading.Event | None = None,
-        tell: Callable[[int], None] = lambda _done: None,
+        tell: Checking = lambda _file, _done: None,
     ) -> None:
         self._roots, self._index, self._hubs, self._stop, self._tell = roots, index, hubs, stop, tell
         self._names: dict[Path, frozenset[str]] = {}  # what lies in folders, each listed once
@@ -205,7 +232,7 @@ class _Search:
     def _hashed(self, file: LocalFile) -> Indexed | None:
         """A file with its digests; None if it cannot be read now."""
         try:
-            return self._index.hashed(file, stop=self._stop, tell=self._tell)
+            return self._index.hashed(file, stop=self._stop, tell=partial(self._tell, file))
         except (OSError, FileChanged) as fault:
             _LOG.info("%s: passed over: %s", file.path, fault)
             return None

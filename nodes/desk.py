@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,6 +18,7 @@ from ..comfywatchman import host
 from ..comfywatchman.errors import WatchmanError
 
 if TYPE_CHECKING:  # what is imported when it is needed costs ComfyUI's start nothing
+    from ..comfywatchman.catalog import LocalFile
     from ..comfywatchman.obtained import Obtained
     from ..comfywatchman.obtaining import Obtainer
     from ..comfywatchman.summary import Summary
@@ -76,7 +78,7 @@ class _Errand:
 
     def __init__(self, obtainer: Obtainer, thing: str, *, folder: str, pinned: str) -> None:
         self._stop = threading.Event()
-        self._latest: Progress | None = None
+        self._latest: _Sight | None = None
         self._end: Obtained | BaseException | None = None
         self._arguments = (obtainer, thing, folder, pinned)
         self._thread = threading.Thread(target=self._run, name="comfywatchman-node", daemon=True)
@@ -105,13 +107,32 @@ class _Errand:
         obtainer, thing, folder, pinned = self._arguments
         try:
             self._end = obtainer.obtain(
-                thing, folder=folder, pinned=pinned, listener=self._hear, stop=self._stop
+                thing,
+                folder=folder,
+                pinned=pinned,
+                listener=self._hear,
+                checking=self._hear_checking,
+                stop=self._stop,
             )
         except BaseException as fault:  # noqa: BLE001 - raised again on ComfyUI's thread
             self._end = fault
 
     def _hear(self, progress: Progress) -> None:
-        self._latest = progress
+        what = f"fetching {progress.transfer.path}"
+        self._latest = _Sight(what, progress.done, progress.size, progress.note)
+
+    def _hear_checking(self, file: LocalFile, done: int) -> None:
+        self._latest = _Sight(f"checking {file.path}", done, file.size)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sight:
+    """How far a file is, in bytes. `size` is None until known; `note` says what it waits for."""
+
+    what: str
+    done: int
+    size: int | None
+    note: str = ""
 
 
 class _Display:
@@ -122,35 +143,35 @@ class _Display:
         self._bar: Any = None
         self._text = ""
         self._began = time.monotonic()
-        self._first: int | None = None
+        self._first: _Sight | None = None
 
-    def show(self, progress: Progress | None) -> None:
+    def show(self, sight: _Sight | None) -> None:
         """Show how far it is; a node without an id (no browser) shows nothing."""
-        if progress is None or self._node_id is None:
+        if sight is None or self._node_id is None:
             return
-        if self._first is None:
-            self._first = progress.done
-        self._show_bar(progress)
-        self._say(self._line(progress))
+        if self._first is None or self._first.what != sight.what:
+            self._first, self._began = sight, time.monotonic()
+        self._show_bar(sight)
+        self._say(self._line(sight, since=self._first.done))
 
     def clear(self) -> None:
         """Take the line of text away."""
         if self._text:
             self._say("")
 
-    def _show_bar(self, progress: Progress) -> None:
+    def _show_bar(self, sight: _Sight) -> None:
         from comfy.utils import ProgressBar
 
-        if progress.size:
-            self._bar = self._bar or ProgressBar(progress.size, node_id=self._node_id)
-            self._bar.update_absolute(progress.done, progress.size)
+        if sight.size:
+            self._bar = self._bar or ProgressBar(sight.size, node_id=self._node_id)
+            self._bar.update_absolute(sight.done, sight.size)
 
-    def _line(self, progress: Progress) -> str:
+    def _line(self, sight: _Sight, *, since: int) -> str:
         seconds = time.monotonic() - self._began
-        speed = (progress.done - (self._first or 0)) / max(seconds, _BEAT) / _MIB
-        size = f" of {progress.size / _MIB:.0f}" if progress.size else ""
-        note = f" ({progress.note})" if progress.note else f", {speed:.1f} MiB/s"
-        return f"fetching {progress.transfer.path}: {progress.done / _MIB:.0f}{size} MiB{note}"
+        speed = (sight.done - since) / max(seconds, _BEAT) / _MIB
+        size = f" of {sight.size / _MIB:.0f}" if sight.size else ""
+        note = f" ({sight.note})" if sight.note else f", {speed:.1f} MiB/s"
+        return f"{sight.what}: {sight.done / _MIB:.0f}{size} MiB{note}"
 
     def _say(self, text: str) -> None:
         if text != self._text and self._node_id is not None:

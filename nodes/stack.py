@@ -88,8 +88,10 @@ class LoRAStack(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, loras: str | None = None) -> bool | str:
+    def validate_inputs(cls, loras: object = None) -> bool | str:
         """Says which line means nothing, before anything runs."""
+        if loras is not None and not isinstance(loras, str):
+            return "expected a text, a LoRA a line"
         try:
             parse_stack(loras or "")
         except InvalidStack as fault:

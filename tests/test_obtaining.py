@@ -7,7 +7,7 @@ import os
 import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 from unicodedata import normalize
@@ -485,6 +485,37 @@ def test_pinned_name_is_proven(room: Room) -> None:
     pin = f"sha256:{Blob.of(INK).sha256} same.safetensors"
     obtained = room.obtain("same.safetensors", pinned=pin, offline=True)
     assert (obtained.path, str(obtained.digest)) == (same, f"sha256:{Blob.of(INK).sha256}")
+
+
+def test_nobody_is_asked_twice(room: Room) -> None:
+    """What was fetched has no other words than its record had: its hub is not asked for them again."""
+    model = room.hub.add_model("Fog", {"fog.safetensors": FOG})
+    obtained = room.obtain(version_of(model))
+    asked = len(room.hub.requests)
+    with room.house() as house:
+        assert house.obtainer().summarize(obtained).words == ()
+    assert len(room.hub.requests) == asked
+    with room.house() as house:  # a record of other programs' may have known less
+        origin = replace(obtained.origin, fetched=None) if obtained.origin else None
+        house.obtainer().summarize(replace(obtained, origin=origin))
+    assert len(room.hub.requests) > asked
+
+
+def test_proof_is_told_and_stopped(room: Room) -> None:
+    """Whoever waits for a file to be hashed sees how far it is, and can end it."""
+    room.put("loras/ink.safetensors", INK)
+    pinned = f"sha256:{Blob.of(INK).sha256} ink.safetensors"
+    told: list[tuple[str, int]] = []
+    stop = threading.Event()
+    with room.house() as house:
+        obtainer = house.obtainer()
+        stop.set()
+        with pytest.raises(Interrupted):
+            obtainer.obtain("ink.safetensors", folder="loras", pinned=pinned, stop=stop)
+        obtainer.obtain(
+            "ink.safetensors", folder="loras", pinned=pinned, checking=lambda f, n: told.append((f.path, n))
+        )
+    assert told == [("ink.safetensors", len(INK))]
 
 
 def test_pinned_name_without_an_origin(room: Room) -> None:

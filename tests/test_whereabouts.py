@@ -175,14 +175,14 @@ def test_unknown_link(fakehub: FakeHub, tmp_path: Path) -> None:
 def test_search_is_stopped(fakehub: FakeHub, tmp_path: Path) -> None:
     """Hashing for a search ends when it is told to, and tells how far it is."""
     thing = stock(fakehub)
-    stop, told = threading.Event(), list[int]()
+    stop, told = threading.Event(), list[tuple[str, int]]()
     with open_house(tmp_path, fakehub) as house:
         put(house, "ink.safetensors")
         stop.set()
         with pytest.raises(Interrupted):
             house.watchman.find_local(parse_thing(thing), stop=stop)
-        assert house.watchman.find_local(parse_thing(thing), tell=told.append)
-        assert told == [len(INK)]
+        assert house.watchman.find_local(parse_thing(thing), tell=lambda f, done: told.append((f.path, done)))
+        assert told == [("ink.safetensors", len(INK))]
 
 
 def test_search_without_an_index(fakehub: FakeHub, tmp_path: Path) -> None:
@@ -219,7 +219,7 @@ def test_unreadable_file_is_passed_over(fakehub: FakeHub, tmp_path: Path) -> Non
         put(house, "b/ink.safetensors")
         told = []
 
-        def vanish(done: int) -> None:
+        def vanish(_file: LocalFile, done: int) -> None:
             told.append(done)
             path.write_bytes(INK + b"!")
 

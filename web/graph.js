@@ -7,13 +7,18 @@
  * held by the host's widget (a copy of its own since 1.49); the inner widget keeps what was saved.
  */
 
+import { renameRows } from "./nodes/stack.js";
+
 /** The id of a subgraph's own input node (LiteGraph's SUBGRAPH_INPUT_ID). */
 const INPUT_NODE = "-10";
 /** Nodes that only hand on what is written in their first widget. */
 const HOLDERS = new Set(["PrimitiveNode", "PrimitiveString"]);
-const MODEL_FILE = /\.(safetensors|sft|ckpt|pth?|bin|gguf|onnx|pkl|patch|torchscript)$/i;
+export const MODEL_FILE = /\.(safetensors|sft|ckpt|pth?|bin|gguf|onnx|pkl|patch|torchscript)$/i;
 const NAMES_IN_TEXT = /embedding:|<lora:/i;
 const DEEPEST = 32;
+const STACK = "ComfyWatchmanLoRAStack";
+/** Inputs of our nodes that name models by more than files. */
+const LINKED = new Set(["source", "pinned", "loras"]);
 
 /**
  * @typedef {object} LiveWidget
@@ -167,8 +172,9 @@ export function relink(root, changes) {
   for (const { node_id: id, input, from, to } of changes) {
     const place = findNode(root, id);
     if (!place) continue;
+    const rename = place.node.type === STACK ? renameRows : replaceName;
     for (const { node, widget } of holdersOf(place, input)) {
-      const value = replaceName(widget.value, from, spell(widget, to));
+      const value = rename(/** @type {any} */ (widget.value), from, spell(widget, to));
       if (value === widget.value) continue;
       setValue(node, widget, value);
       changed += 1;
@@ -273,7 +279,10 @@ export function locate(app, id) {
 export function markOf(root) {
   const marks = [];
   for (const { id, node } of walk(root)) {
-    const names = (node.widgets ?? []).map((widget) => namesIn(widget.value)).filter((text) => text !== "");
+    const isOurs = String(node.type).startsWith("ComfyWatchman");
+    const names = (node.widgets ?? [])
+      .map(({ name, value }) => (isOurs && LINKED.has(name) ? String(value ?? "") : namesIn(value)))
+      .filter((text) => text !== "");
     const fed = (node.inputs ?? []).filter((slot, at) => slot.widget && isFed(node, at)).map((slot) => slot.name);
     if (names.length || fed.length) marks.push([id, node.type, node.mode ?? 0, names, fed]);
   }

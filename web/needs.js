@@ -4,7 +4,7 @@ import { fileOf, itemsOf } from "./selection.js";
 
 /**
  * @import { Relink } from "./graph.js"
- * @import { FetchBody, Item, Transfer, View } from "./types.js"
+ * @import { FetchBody, Item, Reference, Transfer, View } from "./types.js"
  */
 
 const UNDERWAY = new Set(["queued", "running", "paused"]);
@@ -26,6 +26,20 @@ export function countMissing(view) {
   return view ? itemsOf(view).filter((item) => item.state !== "present").length : 0;
 }
 
+/**
+ * The files that a run would lack: our own nodes bring what they know the source of themselves.
+ * @param {View | null | undefined} view
+ */
+export function lacksOf(view) {
+  const lacking = new Set((view?.inspection?.references ?? []).filter((one) => !bringsItself(one)).map(fileOf));
+  return needsOf(view).filter((file) => lacking.has(file));
+}
+
+/** @param {Reference} reference */
+function bringsItself({ node_type, url }) {
+  return node_type.startsWith("ComfyWatchman") && Boolean(url);
+}
+
 /** Whether a transfer has not ended. @param {Transfer} transfer */
 export function isUnderway({ state }) {
   return UNDERWAY.has(state);
@@ -44,7 +58,7 @@ export function selected(items) {
 
 /** What a file that is here means for the widgets that named it. @param {Transfer} transfer @returns {Relink[]} */
 export function relinksOf({ relink: to, references }) {
-  return references.flatMap(({ node_id, input, name }) =>
-    to === null ? [] : [{ node_id, input, from: name, to }], // the name may be ours for one with backslashes
+  return references.flatMap(({ node_id, input, name, linked }) =>
+    to === null || linked ? [] : [{ node_id, input, from: name, to }], // the name may be ours for one with backslashes
   );
 }

@@ -1,7 +1,7 @@
 // Run on a graph that lacks models: the fetch is offered, and the graph runs once they are here.
 
 import { formatSize, wordFor } from "./format.js";
-import { missingItems, needsOf } from "./needs.js";
+import { lacksOf, missingItems, needsOf } from "./needs.js";
 import { fetchBody, takenItems, underway } from "./selection.js";
 import { currentView } from "./store.js";
 import { t } from "./words.js";
@@ -36,7 +36,7 @@ export class Runs {
    */
   async pressed() {
     await this.#flow.look();
-    const needs = [this.#view?.key, ...needsOf(this.#view)];
+    const needs = [this.#view?.key, ...lacksOf(this.#view)];
     if (needs.length === 1 || this.#offered.has(needs.join("\n"))) return;
     this.#offered.add(needs.join("\n"));
     await this.fetchAndRun();

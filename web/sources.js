@@ -58,7 +58,8 @@ export class Sources {
   #pin(items) {
     const entries = items.flatMap((item) => {
       const model = modelOf(item, this.#view?.choices[item.key]);
-      return model ? this.#references([item]).map(({ node_id, name }) => ({ node_id, model: { ...model, name } })) : [];
+      const named = this.#references([item]).filter(({ linked }) => !linked); // a link is its own source
+      return model ? named.map(({ node_id, name }) => ({ node_id, model: { ...model, name } })) : [];
     });
     const count = this.#front.pin(entries);
     const summary = entries.length ? t("host.pinned", { count }) : t("host.no-source");

@@ -59,6 +59,8 @@
  * @property {string} folder
  * @property {string} name
  * @property {boolean} active
+ * @property {string | null} [url]
+ * @property {boolean} [linked]  `name` is no name of a file but a link, an id or an AIR
  * @property {Resolution} resolution
  * @property {string | null} [relink]  what the widget should say; null where it is right
  *
@@ -152,7 +154,7 @@
  * @property {number} added
  * @property {number} changed
  * @property {string | null} relink
- * @property {{ node_id: string, input: string, name: string, folder: string }[]} references
+ * @property {{ node_id: string, input: string, name: string, folder: string, linked?: boolean }[]} references
  *
  * @typedef {Partial<Transfer> & { id: string, state: TransferState }} Tick  what an event says of a transfer
  *

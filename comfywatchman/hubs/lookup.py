@@ -35,10 +35,14 @@ class Lookup:
         done = self._found.keys() | self._locked
         return [(n, reference) for n, reference in enumerate(self.references) if n not in done]
 
+    def open_by_name(self) -> list[tuple[int, Reference]]:
+        """The open references that name a file; a link has no name to search for."""
+        return [(n, reference) for n, reference in self.still_open() if not reference.linked]
+
     def open_by_stem(self) -> list[list[int]]:
-        """The open references' numbers, those with the same stem together."""
+        """The numbers of the open references that name a file, those with the same stem together."""
         stems: dict[str, list[int]] = {}
-        for n, reference in self.still_open():
+        for n, reference in self.open_by_name():
             stems.setdefault(stem_of(reference.name).casefold(), []).append(n)
         return list(stems.values())
 

@@ -22,7 +22,7 @@ from typing import Any, Final, Self, TypeVar, assert_never
 
 from ..air import CivitaiLink, HubLink, HuggingFaceLink
 from ..catalog import LocalFile
-from ..digest import Digest
+from ..digest import Digest, match_digests
 from ..errors import IndexLocked, InputError
 from ..hasher import Hasher
 from ..sqlitefile import Base, is_network
@@ -147,6 +147,14 @@ class Index:
     def find_link(self, link: HubLink) -> tuple[Indexed, ...]:
         """The files here that came from what a link names: newest release first, then last fetched."""
         return self._present(*_question(link))
+
+    def find_release(self, link: HubLink | None, digest: Digest | None) -> tuple[Indexed, ...]:
+        """The files here of that content, else those that came from there unless their content is another."""
+        if digest is not None and (found := self.find_digest(digest)):
+            return found
+        found = self.find_link(link) if link is not None else ()
+        pinned = (digest,) if digest is not None else ()
+        return tuple(known for known in found if match_digests(pinned, known.file.digests) is not False)
 
     def find_lost(self, link: HubLink) -> tuple[Indexed, ...]:
         """What came from there and is no longer where it was: it may have been moved."""

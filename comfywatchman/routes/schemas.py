@@ -63,6 +63,7 @@ _INTEGER: Final[Schema] = {"type": "integer"}
 _COUNT: Final[Schema] = {"type": "integer", "minimum": 0}
 _NUMBER: Final[Schema] = {"type": "number"}
 _FLAG: Final[Schema] = {"type": "boolean"}
+_LINKED: Final[Schema] = {**_FLAG, "description": "`name` is no name of a file but a link, an id or an AIR"}
 _ANY: Final[Schema] = {}
 _ANYTHING: Final[Schema] = {"type": "object", "description": "a workflow or prompt as ComfyUI has it"}
 _TEXTS: Final = _several(_text())
@@ -226,6 +227,7 @@ _GIVEN: Final[Mapping[str, Schema]] = {
             "active": _FLAG,
             "url": _maybe(_text()),
             "digest": _maybe(_text()),
+            "linked": _LINKED,
             "resolution": _ref("Resolution"),
         },
         about="a place in a workflow that names a file",
@@ -318,7 +320,7 @@ _GIVEN: Final[Mapping[str, Schema]] = {
         about="what would be fetched; `size` is of what is certain",
     ),
     "TransferReference": _object(
-        {"node_id": _text(), "input": _text(), "name": _text(), "folder": _text()},
+        {"node_id": _text(), "input": _text(), "name": _text(), "folder": _text(), "linked": _LINKED},
         about="a widget that named it",
     ),
     "Transfer": _object(

@@ -81,7 +81,7 @@ def _local_file(file: LocalFile, places: Places) -> dict[str, Json]:
 
 def relink_of(resolution: Resolution | None) -> str | None:
     """What the widget must say to load the file that is here; None when it says so, or cannot."""
-    if not isinstance(resolution, Present):
+    if not isinstance(resolution, Present) or resolution.reference.linked:
         return None
     reference, file = resolution.reference, resolution.file
     if file.folder not in (reference.folder, *reference.other_folders):
@@ -270,7 +270,13 @@ def transfer_document(
         "changed": entry.changed,
         **arrival_document(entry),
         "references": [
-            {"node_id": r.node_id, "input": r.input_name, "name": r.name, "folder": r.folder}
+            {
+                "node_id": r.node_id,
+                "input": r.input_name,
+                "name": r.name,
+                "folder": r.folder,
+                "linked": r.linked,
+            }
             for r in transfer.references
         ],
     }

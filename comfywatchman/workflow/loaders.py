@@ -14,6 +14,7 @@
     #                        how many of the numbered inputs count
     ?                        a switch: false, "Off" or "None" takes its input (all, without *) out
     -                        no model, whatever it looks like
+    <source> <pins> <stack>  what our own nodes have: see `own.py`
 
 The input `*` stands for all others.
 
@@ -38,14 +39,24 @@ _KEY: Final = re.compile(r"(?P<name>.*?)(?:@(?P<position>\d+)(?:\+(?P<stride>\d+
 _NUMBER: Final = re.compile(r"\d+")
 _PLACED_ELSEWHERE: Final = re.compile(r"(DisTorch\d?)?MultiGPU\Z")
 _WIDGETS: Final = ("INT", "FLOAT", "STRING", "BOOLEAN", "COMBO")
-_ROLES: Final = {"<lora>": "tags", "<embedding>": "embeddings", "#": "count", "?": "switch", "-": "ignored"}
+_ROLES: Final = {
+    "<lora>": "tags",
+    "<embedding>": "embeddings",
+    "<source>": "source",
+    "<pins>": "pins",
+    "<stack>": "stack",
+    "#": "count",
+    "?": "switch",
+    "-": "ignored",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
     """One input of a node type, or a run of numbered ones, and what its text means.
 
-    `role` is file, text (any text is a name), fetched, tags, embeddings, count, switch or ignored.
+    `role` is file, text (any text is a name), fetched, tags, embeddings, count, switch or ignored; in our own
+    nodes also source, pins or stack.
     """
 
     name: str
@@ -114,6 +125,12 @@ class Row:
     def _only_files(self) -> Slot | None:
         files = [slot for slot in self.slots if slot.names_files]
         return files[0] if files and len({slot.folders for slot in files}) == 1 else None
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is one of our own nodes, whose inputs are read together."""
+        roles = {slot.role for slot in self.slots}
+        return roles >= {"pins", "stack"} or roles >= {"pins", "source", "file"}
 
     @property
     def has_switches(self) -> bool:

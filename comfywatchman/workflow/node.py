@@ -58,6 +58,24 @@ class Node:
         return _types(self.sockets.get("outputs"))
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A text that names a file. No folders: nobody can say which. `fetched`: the node brings the file.
+
+    `url` and `digest` are what the node itself says of the file. `linked`: the text is no name but a link, an
+    id or an AIR, and `url` is what it means.
+    """
+
+    input_name: str
+    text: str
+    folders: tuple[str, ...] = ()
+    active: bool = True
+    fetched: bool = False
+    url: str | None = None
+    digest: Digest | None = None
+    linked: bool = False
+
+
 @dataclass(slots=True)
 class Budget:
     """How many nodes may still be opened: instances of instances multiply."""

@@ -12,7 +12,8 @@ from typing import Final
 
 from ..catalog import Json
 from .loaders import Loaders, Row, Slot
-from .node import Node
+from .node import Node, Place
+from .own import find_own
 from .rules import brings_its_files, guess_folder, meaning, names_no_models, reads_lora_tags, words_of
 from .texts import find_embeddings, find_lora_tags, is_address, is_model_file, may_name_files
 
@@ -22,17 +23,6 @@ _NO_FILE: Final = frozenset({"", "none", "[none]", "off", "undefined", "null", "
 _FILE_KEYS: Final = frozenset({"lora", "lora_name", "name", "file", "model", "model_name"})
 _SWITCH_KEYS: Final = ("on", "active", "enabled")
 _MAX_NESTED: Final = 6
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A text that names a file. No folders: nobody can say which. `fetched`: the node brings the file."""
-
-    input_name: str
-    text: str
-    folders: tuple[str, ...] = ()
-    active: bool = True
-    fetched: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +60,9 @@ def find_places(node: Node, loaders: Loaders) -> Iterator[Place]:
                 yield from _guess(node, value, alone=alone)
         return
     values = _pair(node, row)
+    if row.is_own:
+        yield from find_own(row, {value.name: value.json for value in values if value.name is not None})
+        return
     switches = _read_switches(row, values)
     unnamed = any(value.name is None for value in values)
     elsewhere = not (unnamed and _stands_in_place(row, values))

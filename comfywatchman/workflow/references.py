@@ -10,8 +10,8 @@ from ..catalog import Json, base_name
 from ..digest import Digest
 from .document import Workflow
 from .loaders import Loaders
-from .node import Hint, Node
-from .places import Place, find_places
+from .node import Hint, Node, Place
+from .places import find_places
 from .texts import clean_name
 
 
@@ -23,7 +23,8 @@ class Reference:
     separators; it has no extension where the node takes none (embeddings, LoRA tags). `folder` is
     ComfyUI's canonical name; `other_folders` also serve this input. `url` and `digest` come from the
     workflow's own metadata for just this file. `active` is False on muted and bypassed nodes. `text` is what
-    the widget says to the letter; empty when it is not known.
+    the widget says to the letter; empty when it is not known. `linked`: `name` is no name of a file but a
+    link, an id or an AIR, as our own nodes take it; `url` is what it means.
     """
 
     node_id: str
@@ -35,6 +36,7 @@ class Reference:
     url: str | None = None
     digest: Digest | None = None
     active: bool = True
+    linked: bool = False
     text: str = field(default="", compare=False)
 
     def to_dict(self) -> dict[str, Json]:
@@ -49,6 +51,7 @@ class Reference:
             "active": self.active,
             "url": self.url,
             "digest": str(self.digest) if self.digest else None,
+            "linked": self.linked,
         }
 
 
@@ -86,7 +89,8 @@ def find_references(workflow: Workflow, loaders: Loaders) -> Survey:
     for node in workflow.nodes:
         own = _index(node.hints) if node.hints else {}
         for place in find_places(node, loaders):
-            reference = _make_reference(node, place, _find_hint(place, own, everywhere))
+            hint = None if place.url or place.digest else _find_hint(place, own, everywhere)
+            reference = _make_reference(node, place, hint)
             if place.fetched:
                 fetched.append(reference)
             elif reference.folder:
@@ -109,11 +113,12 @@ def _make_reference(node: Node, place: Place, hint: Hint | None) -> Reference:
         node_type=node.type,
         input_name=place.input_name,
         folder=folders[0] if folders else "",
-        name=clean_name(place.text),
+        name=place.text if place.linked else clean_name(place.text),
         other_folders=folders[1:],
-        url=hint.url if hint is not None else None,
-        digest=hint.digest if hint is not None else None,
+        url=place.url or (hint.url if hint is not None else None),
+        digest=place.digest or (hint.digest if hint is not None else None),
         active=node.active and place.active,
+        linked=place.linked,
         text=place.text,
     )
 

@@ -32,6 +32,7 @@ MODELS = {
     "sd3": ("tiny_sd3.safetensors", "tiny_lora_sd3.safetensors"),
     "sd15": ("tiny_sd15.ckpt", "tiny_lora_sd15.safetensors"),
 }
+OUR_ROUTES = "/comfywatchman/v1/"
 EVERYTHING = {"model": ["2", 0], "clip": ["2", 1], "conditioning": ["positive", 0], "latent": ["latent", 0]}
 
 
@@ -202,6 +203,10 @@ def test_faulty_stack_is_refused(comfyui: ComfyUI) -> None:
     with pytest.raises(Refused) as refused:
         comfyui.probe(ours("tiny_sd3.safetensors") | stack, model=["2", 0])
     assert "line 2: expected a strength" in str(refused.value.body["node_errors"]["2"])
+    stack["2"]["inputs"]["loras"] = ["a.safetensors"]
+    with pytest.raises(Refused) as refused:
+        comfyui.probe(ours("tiny_sd3.safetensors") | stack, model=["2", 0])
+    assert "expected a text" in str(refused.value.body["node_errors"]["2"])
 
 
 # ── words ──
@@ -321,6 +326,48 @@ def test_missing_lora_is_fetched_and_used(comfyui: ComfyUI, hub: FakeHub) -> Non
     assert comfyui.probe(prompt, latent=["latent", 0]) == comfyui.probe(stock, latent=["latent", 0])
 
 
+def post(comfyui: ComfyUI, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    """Ask a route of ours as its page does."""
+    answer = comfyui.request("POST", OUR_ROUTES + path, json=body, headers={"X-Comfywatchman": "1"})
+    answer.raise_for_status()
+    told: dict[str, Any] = answer.json()
+    return told
+
+
+def test_fetched_beforehand(comfyui: ComfyUI, hub: FakeHub) -> None:
+    """What the panel fetches for our nodes they find at once: the run asks no hub."""
+    ink = hub.add_model(
+        "Early", {"early v1.safetensors": tiny_lora_sd3("early")}, version={"base_model": "SD 3"}
+    )
+    lamp = hub.add_repo("owner/early", {"early_sd3.safetensors": tiny_sd3("early")})
+    prompt = {
+        "1": node("ComfyWatchmanCheckpointLoader", source=f"hf:{lamp.id}/early_sd3.safetensors"),
+        **our_lora(source=f"https://civitai.com/models/{ink.id}?modelVersionId={ink.versions[0].id}"),
+        "3": node("ComfyWatchmanLoRAStack", loras=f"v:{ink.versions[0].id} | 0.5", model=["2", 0]),
+        "look": node("CwTestProbe", model=["3", 0]),
+    }
+    inspected = post(comfyui, "inspections", {"prompt": prompt})
+    assert inspected["missing"] == 3
+    plan = post(comfyui, "plans", {"prompt": prompt})
+    deadline = time.monotonic() + 20
+    while plan["stage"] != "done" and time.monotonic() < deadline:
+        time.sleep(0.1)
+        plan = comfyui.get(f"{OUR_ROUTES}plans/{plan['id']}")
+    assert [(item["state"], item["folder"]) for item in plan["items"]] == [
+        ("certain", "checkpoints"),
+        ("certain", "loras"),
+        ("certain", "loras"),
+    ]
+    with comfyui.listen() as listener:
+        post(comfyui, f"plans/{plan['id']}/fetch", {"consent": "certain", "items": {}})
+        for name in ("early v1.safetensors", "early_sd3.safetensors"):
+            listener.wait("comfywatchman.library", where=lambda told, name=name: name in str(told))
+    assert post(comfyui, "inspections", {"prompt": prompt})["missing"] == 0
+    asked = len(hub.requests)
+    assert comfyui.run(prompt)["status"]["status_str"] == "success"
+    assert len(hub.requests) == asked
+
+
 def test_missing_lora_that_two_nodes_need(comfyui: ComfyUI, hub: FakeHub) -> None:
     """It is fetched once, and to neither is its coming a change, whatever each of them calls it."""
     model = hub.add_model("Pair", {"pair.safetensors": tiny_lora_sd3("pair")}, version={"base_model": "SD 3"})
@@ -367,6 +414,29 @@ def test_interrupt_leaves_a_partial_to_go_on_with(comfyui: ComfyUI, hub: FakeHub
     brought = [seen.request for seen in hub.requests[before:] if seen.route == "delivery.bytes"]
     assert brought
     assert not any(request.headers.get("Range", "bytes=0-").startswith("bytes=0-") for request in brought)
+
+
+def test_checking_is_shown_and_interrupted(comfyui: ComfyUI) -> None:
+    """While a pinned file is hashed the node's bar moves, and an interrupt ends it at once."""
+    path = comfyui.models / "loras" / "huge.safetensors"
+    size = 64 << 30
+    with path.open("wb") as stream:
+        stream.truncate(size)  # holes: no room is taken, and to read them takes long enough
+    pinned = f"sha256:{'b' * 64} huge.safetensors"
+    prompt = ours("tiny_sd3.safetensors") | our_lora("huge.safetensors", pinned=pinned)
+    prompt["look"] = node("CwTestProbe", model=["2", 0])
+    try:
+        with comfyui.listen() as listener:
+            prompt_id = comfyui.queue(prompt)
+            seen = listener.wait("progress", where=lambda told: told["max"] == size and told["value"] > 0)
+            assert seen["node"] == "2"
+            began = time.monotonic()
+            comfyui.interrupt()
+            entry = comfyui.wait(prompt_id)
+        assert time.monotonic() - began < 5
+        assert "execution_interrupted" in dict(entry["status"]["messages"])
+    finally:
+        path.unlink()
 
 
 def wait_for_partial(comfyui: ComfyUI, stem: str, *, more_than: int) -> None:

@@ -206,7 +206,13 @@ def test_events(fakehub: FakeHub, tmp_path: Path) -> None:
         (done,) = server.ended(ids[0])
         assert (done["relink"], done["verification"], done["done"]) == ("ink.safetensors", "digest", len(BIG))
         assert done["references"] == [
-            {"node_id": "1", "input": "lora_name", "name": "ink.safetensors", "folder": "loras"}
+            {
+                "node_id": "1",
+                "input": "lora_name",
+                "name": "ink.safetensors",
+                "folder": "loras",
+                "linked": False,
+            }
         ]
 
 

@@ -8,6 +8,7 @@ Form: https://docs.comfy.org/custom-nodes/i18n. A test compares the product with
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -30,14 +31,24 @@ def words_of(info: Mapping[str, Any]) -> dict[str, Any]:
     inputs = inputs_of(info)
     outputs = zip(info["output_name"], info["output_tooltips"], strict=True)
     return {
-        "display_name": info["display_name"],
-        "description": info["description"],
-        "inputs": {name: {"name": name, "tooltip": spec[1]["tooltip"]} for name, spec in inputs.items()},
+        "display_name": literal(info["display_name"]),
+        "description": literal(info["description"]),
+        "inputs": {
+            name: {"name": name, "tooltip": literal(spec[1]["tooltip"])} for name, spec in inputs.items()
+        },
         "outputs": {
-            str(number): {"name": name, "tooltip": tooltip} if tooltip else {"name": name}
+            str(number): {"name": name, "tooltip": literal(tooltip)} if tooltip else {"name": name}
             for number, (name, tooltip) in enumerate(outputs)
         },
     }
+
+
+def literal(text: str) -> str:
+    """A text in which nothing means anything to vue-i18n, where a bare `|` parts a singular from a plural.
+
+    Source: https://vue-i18n.intlify.dev/guide/essentials/syntax#special-characters
+    """
+    return re.sub(r"[{}@|]", lambda found: f"{{'{found[0]}'}}", text)
 
 
 def inputs_of(info: Mapping[str, Any]) -> dict[str, Any]:

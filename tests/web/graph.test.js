@@ -112,6 +112,15 @@ test("relink: a name inside a loader's object is replaced, the rest of it stays"
   assert.deepEqual(widget.value, { on: true, lora: "n.safetensors", strength: 0.5 });
 });
 
+test("relink: a row of a LoRA stack is renamed, the other lines stay as they were written", () => {
+  const text = "# mine\noff|a\\old.safetensors |0.5\nfog.safetensors\n";
+  const node = { id: 1, type: "ComfyWatchmanLoRAStack", widgets: [{ name: "loras", value: text }] };
+  const change = { node_id: "1", input: "loras", from: "a/old.safetensors", to: "b/new.safetensors" };
+  assert.equal(relink({ nodes: [node] }, [change]), 1);
+  assert.equal(node.widgets[0].value, "# mine\noff | b/new.safetensors | 0.5 | 0.5\nfog.safetensors\n");
+  assert.equal(relink({ nodes: [node] }, [change]), 0);
+});
+
 test("relink: the widget's callback and the node hear of it", () => {
   /** @type {unknown[]} */
   const heard = [];
@@ -149,6 +158,16 @@ test("markOf: names, modes and links count, places and titles do not", () => {
   node.mode = 0;
   node.widgets[0].value = "b.safetensors";
   assert.notEqual(markOf(root), before);
+});
+
+test("markOf: what our own nodes link to counts, other words on them do not", () => {
+  const widgets = [{ name: "source", value: "v:70" }, { name: "prompt", value: "a fox" }];
+  const graph = { nodes: [{ id: 1, type: "ComfyWatchmanLoRALoader", widgets }] };
+  const before = markOf(graph);
+  widgets[1].value = "two foxes";
+  assert.equal(markOf(graph), before);
+  widgets[0].value = "v:71";
+  assert.notEqual(markOf(graph), before);
 });
 
 test("markOf: a widget that holds what JSON cannot say names nothing", () => {

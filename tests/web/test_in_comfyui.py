@@ -201,6 +201,51 @@ def test_page_drop_fetch_run(rig: Rig) -> None:
     assert rig.errors == []
 
 
+def our_loaders(rig: Rig, seed: str) -> Saved:
+    """A checkpoint by its version and a stack by a repository, both missing."""
+    model = rig.hub.add_model(seed, {f"{seed}_sd3.safetensors": tiny_sd3(seed)}, type="Checkpoint")
+    rig.hub.add_repo(f"owner/{seed}", {f"{seed}.safetensors": tiny_lora_sd3(seed)})
+    rows = f"on | hf:owner/{seed}/{seed}.safetensors | 0.5\noff | v:1"
+    return wired(
+        node("ComfyWatchmanCheckpointLoader", "", f"v:{model.versions[0].id}", ""),
+        node("ComfyWatchmanLoRAStack", rows, "error", ""),
+        node("PreviewAny", pos=[600, 0]),
+        wires=[(1, 0, 2, "model", "MODEL"), (2, 3, 3, "source", "*")],
+    )
+
+
+def test_page_links_are_fetched(rig: Rig) -> None:
+    """What our loaders link to is listed with its size and fetched; the links stay, and a run asks no hub."""
+    rig.open(our_loaders(rig, "linked"), "linked.json")
+    rig.await_badge("2")
+    source, rows = rig.widget("1", "source"), rig.widget("2", "loras")
+    rig.show()
+    rig.panel.get_by_text(source, exact=True).wait_for()
+
+    rig.panel.get_by_role("button", name=re.compile(r"^Fetch 2 models · \d")).click()
+    rig.panel.get_by_role("button", name="Ask me each time").click()
+
+    rig.panel.get_by_text("Everything this workflow needs is here.").wait_for()
+    rig.await_badge(None)
+    assert (rig.widget("1", "source"), rig.widget("2", "loras")) == (source, rows)
+    asked = len(rig.hub.requests)
+    run_again(rig)
+    assert len(rig.hub.requests) == asked
+    assert rig.errors == []
+
+
+def test_page_links_need_no_question(rig: Rig) -> None:
+    """Run on what only our own nodes lack is not held up by a question: they fetch it, and the badge goes."""
+    rig.open(our_loaders(rig, "unasked"), "unasked.json")
+    rig.await_badge("2")
+
+    run_again(rig)
+
+    rig.await_badge(None)
+    assert not rig.page.get_by_role("dialog").filter(has_text="Fetch the missing models").is_visible()
+    assert rig.errors == []
+
+
 def test_page_relink_in_a_subgraph(rig: Rig) -> None:
     """A promoted widget is pointed at the file that is here, inside and outside; undo takes both back."""
     target = rig.models / "vae/styles/lamp.safetensors"
@@ -382,34 +427,58 @@ def cached(entry: Mapping[str, Any]) -> list[str]:
     return next(told["nodes"] for name, told in entry["status"]["messages"] if name == "execution_cached")
 
 
-def test_page_pin_after_a_run(rig: Rig) -> None:
-    """A run's pin is saved with the workflow and costs no second run; a workflow that is loaded sends it."""
+def pinned_in(prompt: Mapping[str, Any]) -> str:
+    """What the loader's `pinned` says in a prompt."""
+    return str(prompt["1"]["inputs"]["pinned"])
+
+
+def open_loader(rig: Rig, source: str) -> str:
+    """A checkpoint loader of ours that has run once; its pin."""
     if "ComfyWatchmanCheckpointLoader" not in rig.comfyui.object_info():
         pytest.skip("this pack has no checkpoint loader")
-    rig.hub.add_repo("Comfy-Org/pinned", {"pinned_sd3.safetensors": tiny_sd3()})
-    source = "hf:Comfy-Org/pinned/pinned_sd3.safetensors"
-    loader = node("ComfyWatchmanCheckpointLoader", "pinned_sd3.safetensors", source, "")
+    loader = node("ComfyWatchmanCheckpointLoader", "any.safetensors", source, "")
     shown = node("PreviewAny", pos=[600, 0])
     rig.open(wired(loader, shown, wires=[(1, 3, 2, "source", "*")]), "pinned.json")
-    first = run_again(rig)
+    assert "1" not in cached(run_again(rig))
     rig.page.wait_for_function(
         "() => window.app.graph.getNodeById(1).widgets.find((one) => one.name === 'pinned').value"
     )
-    pin = rig.widget("1", "pinned")
+    return rig.widget("1", "pinned")
 
+
+def test_page_pin_of_a_release(rig: Rig) -> None:
+    """A run's pin costs no second run where the release is fixed; what is saved or exported has it."""
+    model = rig.hub.add_model("Pinned", {"pinned_sd3.safetensors": tiny_sd3()}, type="Checkpoint")
+    pin = open_loader(rig, f"v:{model.versions[0].id}")
+
+    exported = rig.page.evaluate("async () => (await window.app.graphToPrompt()).output")
     second = run_again(rig)
 
     assert "sha256:" in pin
     assert "pinned_sd3.safetensors" in pin
-    assert "1" not in cached(first)
+    assert pinned_in(exported) == pin
     assert "1" in cached(second)
-    assert second["prompt"][2]["1"]["inputs"]["pinned"] == ""
+    assert pinned_in(second["prompt"][2]) == ""
+    exported = rig.page.evaluate("async () => (await window.app.graphToPrompt()).output")
+    assert pinned_in(exported) == pin
     saved = rig.page.evaluate("() => window.app.graph.serialize()")
     assert pin in saved["nodes"][0]["widgets_values"] or pin in saved["nodes"][1]["widgets_values"]
     rig.open(saved, "again.json")
-    third = run_again(rig)
-    assert third["prompt"][2]["1"]["inputs"]["pinned"] == pin
+    assert pinned_in(run_again(rig)["prompt"][2]) == pin
     assert rig.widget("1", "pinned") == pin
+    assert rig.errors == []
+
+
+def test_page_pin_of_a_branch(rig: Rig) -> None:
+    """What may mean another file tomorrow is sent with its pin, which is the same from then on."""
+    rig.hub.add_repo("Comfy-Org/branch", {"branch_sd3.safetensors": tiny_sd3()})
+    pin = open_loader(rig, "hf:Comfy-Org/branch/branch_sd3.safetensors")
+
+    second, third = run_again(rig), run_again(rig)
+
+    assert [pinned_in(one["prompt"][2]) for one in (second, third)] == [pin, pin]
+    assert "1" not in cached(second)
+    assert "1" in cached(third)
     assert rig.errors == []
 
 

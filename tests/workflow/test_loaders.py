@@ -15,6 +15,7 @@ from comfywatchman.workflow import rules, texts
 from comfywatchman.workflow.loaders import Loaders, load_loaders
 
 ROLES = {"file", "text", "fetched", "tags", "embeddings", "count", "switch", "ignored"}
+OWN_ROLES = {"source", "pins", "stack"}
 
 
 def test_every_row() -> None:
@@ -25,7 +26,7 @@ def test_every_row() -> None:
         row = table.row(kind)
         assert row is not None
         for slot in (*row.slots, *([row.others] if row.others else [])):
-            assert slot.role in ROLES
+            assert slot.role in ROLES | OWN_ROLES
             assert all(folder == canonical_folder(folder) for folder in slot.folders)
             assert slot.role != "file" or slot.folders, kind
 

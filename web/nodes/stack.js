@@ -39,6 +39,20 @@ export function printStack(lines) {
 }
 
 /**
+ * The text with a name in its rows replaced, be its slashes whichever.
+ *
+ * @param {unknown} text
+ * @param {string} from
+ * @param {string} to
+ */
+export function renameRows(text, from, to) {
+  const isMeant = (/** @type {Row | null} */ row) => row?.name.trim().replaceAll("\\", "/") === from.replaceAll("\\", "/");
+  const lines = parseStack(String(text ?? ""));
+  if (!lines.some(({ row }) => isMeant(row))) return text;
+  return printStack(lines.map((line) => (line.row && isMeant(line.row) ? { row: { ...line.row, name: to } } : line)));
+}
+
+/**
  * @param {string} name
  * @returns {Row}
  */

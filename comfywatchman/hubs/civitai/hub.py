@@ -238,6 +238,7 @@ class _Search:
             reference = self._lookup.references[n]
             named = [r for r in records if any(is_same_name(reference.name, name) for name in r.names)]
             is_one = link.file_id is not None or (link.version_id is not None and len(records) == 1)
+            is_one = is_one or reference.linked  # the release's own file, as the site's button downloads it
             chosen = named[:1] or (records[:1] if is_one else records)
             offers = (by_link(reference, record.file, exact=bool(named) or is_one) for record in chosen)
             self._lookup.keep(n, tuple(candidate for offer in offers for candidate in offer))

@@ -19,7 +19,7 @@ from ...errors import Gated, HubError, LoginRequired, NotFound
 from ...workflow.references import Reference
 from ..answers import Answers
 from ..base import Answer, SearchQuery
-from ..choosing import Offer, by_link, by_name
+from ..choosing import MOST, Offer, by_link, by_name
 from ..hosts import HostGroup, HubSite
 from ..likeness import core_of, is_like, is_same_name, repository_texts
 from ..lookup import Lookup
@@ -195,17 +195,27 @@ class _Search:
         places = {n: self._places(repo, link, self._lookup.references[n]) for n, link in linked}
         files = self._hub.files({place: None for some in places.values() for place in some})
         for n, some in places.items():
-            for file in [files[place] for place in some if place in files][:1]:
-                self._lookup.keep(n, by_link(self._lookup.references[n], file, exact=True))
+            reference = self._lookup.references[n]
+            found = [files[place] for place in some if place in files]
+            chosen = found[:MOST] if reference.linked else found[:1]
+            offers = (by_link(reference, file, exact=len(chosen) == 1) for file in chosen)
+            self._lookup.keep(n, tuple(candidate for offer in offers for candidate in offer))
 
     def _places(self, repo: Repo, link: HuggingFaceLink, reference: Reference) -> list[Place]:
-        """The file a link names, or in the repository or folder it names, the one with the right name."""
+        """The file a link names, or in the repository or folder it names, the one with the right name.
+
+        Where there is no name, all of them.
+        """
         is_file = link.path is not None and not link.path.endswith("/")
         paths = _paths_of(link, repo)
-        return [(repo, path) for path in paths if is_file or is_same_name(reference.name, path)]
+        return [
+            (repo, path)
+            for path in paths
+            if is_file or reference.linked or is_same_name(reference.name, path)
+        ]
 
     def _by_listing(self) -> None:
-        numbers = [n for n, _ in self._lookup.still_open()]
+        numbers = [n for n, _ in self._lookup.open_by_name()]
         if numbers:
             self._lookup.ask(numbers, lambda: self._list(numbers))
             self._lookup.ask(numbers, lambda: self._offer(numbers, [self._known], is_same_name))
