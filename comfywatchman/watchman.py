@@ -323,7 +323,7 @@ class Watchman:
         return tuple(str(root.path) for root in self._roots)
 
     def _lookout(self) -> Lookout:
-        return Lookout(self._roots, self._books.index)
+        return Lookout(self._roots, self._books.index, last=self._books.last_look)
 
     def _enter(self, outcome: Outcome, *, stop: threading.Event | None) -> Outcome:
         """Keep what is known of a file; a run that is being stopped waits for no hub."""

@@ -25,7 +25,7 @@ from .facts import Facts
 from .hubs.base import Hub
 from .library.index import Index
 from .library.indexed import Indexed
-from .library.matching import LocalNames
+from .library.matching import LastLook
 from .library.origin import Origin, bare_page, origin_of
 from .library.roots import Root, Roots
 from .library.scan import scan_roots
@@ -56,11 +56,11 @@ class Sighting:
 
 
 class Lookout:
-    """Looks for references among the files of one scan."""
+    """Looks for references among the files of one scan, with what is left of the last one."""
 
-    def __init__(self, roots: Roots, index: Index) -> None:
+    def __init__(self, roots: Roots, index: Index, *, last: LastLook) -> None:
         self._roots, self._index = roots, index
-        self._names = LocalNames(list_files(roots))
+        self._names = last.again(partial(list_files, roots))
 
     def find(self, reference: Reference) -> Sighting:
         """The files a reference may mean, with the digests that the index knows of them."""
@@ -258,9 +258,9 @@ class _Search:
         return list_files(self._roots)
 
 
-def list_files(roots: Iterable[Root]) -> tuple[LocalFile, ...]:
-    """The model files below roots; what cannot be looked through is logged."""
-    listing = scan_roots(roots)
+def list_files(roots: Iterable[Root], known: Iterable[LocalFile] = ()) -> tuple[LocalFile, ...]:
+    """The model files below roots; what cannot be looked through is logged. `known` as in `scan_roots`."""
+    listing = scan_roots(roots, known=known)
     for place in dict.fromkeys(listing.unread):
         _LOG.warning("%s: not looked through: %s", printable(place.path), place.reason)
     return listing.files

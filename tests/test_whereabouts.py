@@ -6,6 +6,7 @@ import json
 import sqlite3
 import threading
 from contextlib import closing
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -20,10 +21,13 @@ from comfywatchman.demo import models
 from comfywatchman.digest import Digest
 from comfywatchman.errors import Interrupted, UnknownFolder
 from comfywatchman.library.index import FILE_NAME
+from comfywatchman.library.matching import LastLook
+from comfywatchman.library.roots import find_roots
 from comfywatchman.library.scan import list_file
 from comfywatchman.report import Report
 from comfywatchman.resolution import Evidence, Found, Missing, Placement, Present
 from comfywatchman.transfer.events import State
+from comfywatchman.whereabouts import list_files
 
 INK = models.lora("ink")
 FOG = models.lora("fog")
@@ -209,6 +213,22 @@ def test_search_without_an_index(fakehub: FakeHub, tmp_path: Path) -> None:
         (house.home / FILE_NAME).mkdir()
         put(house, "ink.safetensors")
         assert find(house, thing) == "loras/ink.safetensors"
+
+
+def test_last_look(tmp_path: Path) -> None:
+    """A look that finds what the last one found makes nothing new; what came, changed or went is seen."""
+    (tmp_path / "loras").mkdir()
+    scan, last = partial(list_files, find_roots(models_dir=tmp_path)), LastLook()
+    first = last.again(scan)
+    assert last.again(scan) is first
+
+    file = tmp_path / "loras" / "ink.safetensors"
+    for step in (lambda: file.write_bytes(b"x"), lambda: file.write_bytes(b"xy"), file.unlink):
+        step()
+        names = last.again(scan)
+        assert names is not first
+        assert names.files == scan()
+        first = names
 
 
 def test_unreadable_file_is_passed_over(fakehub: FakeHub, tmp_path: Path) -> None:
