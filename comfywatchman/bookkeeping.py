@@ -20,6 +20,7 @@ from .errors import FileChanged, HubError, LibraryError, WatchmanError
 from .hubs.base import Hub
 from .library.index import Index
 from .library.indexed import Indexed
+from .library.matching import LastLook
 from .library.origin import origin_of
 from .library.scan import list_file
 from .library.sidecars.writing import find_standing, fits, make_record, write_sidecar
@@ -35,7 +36,8 @@ _HERE: Final = frozenset({State.VERIFIED, State.SKIPPED})
 class Books:
     """The books of a data folder, `index` and queue; from any thread. `folder` None: they are kept in memory.
 
-    `index` is the open one of that folder, where there is one. With `sidecars` False none are written.
+    `index` is the open one of that folder, where there is one, and `last_look` what is kept of the last scan.
+    With `sidecars` False none are written.
     """
 
     def __init__(
@@ -46,8 +48,10 @@ class Books:
         hubs: Sequence[Hub] = (),
         sidecars: bool = True,
         clock: Callable[[], float] = time.time,
+        last_look: LastLook | None = None,
     ) -> None:
         self.index = index or Index(folder)
+        self.last_look = last_look or LastLook()
         self._folder, self._hubs, self._sidecars, self._clock = folder, hubs, sidecars, clock
 
     def __enter__(self) -> Self:

@@ -11,9 +11,9 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from .catalog import Json
 from .errors import InputError
@@ -140,10 +140,10 @@ class Value:
         return shown if shown.isprintable() else ascii(shown)
 
 
-def parse_json(data: bytes | str, *, limit: int = 20 * MIB, gentle: bool = False) -> Json:
+def parse_json(data: bytes | str, *, limit: int = 20 * MIB) -> Json:
     """Parse JSON text of at most `limit` bytes; a byte order mark and UTF-16 are understood.
 
-    `gentle` lets other threads run meanwhile, for a tenth more time: json's C code never lets go of the
+    Long texts let other threads run meanwhile, for a fifth more time: json's C code never lets go of the
     interpreter by itself, but does where it calls a function written in Python.
 
     Raises:
@@ -153,9 +153,8 @@ def parse_json(data: bytes | str, *, limit: int = 20 * MIB, gentle: bool = False
         raise DecodeError(f"JSON of {len(data):,} bytes is over the limit of {limit:,}")
     try:
         text = data.decode(json.detect_encoding(data)) if isinstance(data, bytes) else data
-        parsed: Json = json.loads(
-            text.removeprefix("\ufeff"), parse_constant=_no_number, object_hook=_as_it_is if gentle else None
-        )
+        hooks = _GENTLE if len(data) > MIB else {}
+        parsed: Json = json.loads(text.removeprefix("\ufeff"), parse_constant=_no_number, **hooks)
     except UnicodeDecodeError as fault:
         raise DecodeError(f"not JSON: no text at byte {fault.start}") from fault
     except json.JSONDecodeError as fault:
@@ -172,9 +171,24 @@ def _is_whole(text: str) -> bool:
     return text.isascii() or not _SURROGATES.search(text)
 
 
+def _no_number(_constant: str) -> None:
+    """NaN and Infinity become null, as ComfyUI's front end reads them."""
+
+
 def _as_it_is(parsed: dict[str, Json]) -> dict[str, Json]:
     return parsed
 
 
-def _no_number(_constant: str) -> None:
-    """NaN and Infinity become null, as ComfyUI's front end reads them."""
+def _integer(digits: str) -> int:
+    return int(digits)
+
+
+def _float(digits: str) -> float:
+    return float(digits)
+
+
+_GENTLE: Final[Mapping[str, Any]] = {
+    "object_hook": _as_it_is,
+    "parse_int": _integer,
+    "parse_float": _float,
+}

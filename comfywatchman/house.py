@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .hubs.base import Hub
     from .hubs.known import Known
     from .library.index import Index
+    from .library.matching import LastLook
     from .obtaining import Obtainer
     from .transfer.limits import Limits
     from .watchman import Watchman
@@ -66,6 +67,7 @@ class House:
         self._loaders: Loaders | None = None
         self._known: Known | None = None
         self._index: Index | None = None
+        self._last_look: LastLook | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -173,7 +175,13 @@ class House:
             policy=replace(_policy(settings, hosts, hubs), pickles=pickles),
             guard=Guard(trusted=mirrors(settings)),
             limits=make_limits(settings),
-            books=Books(self.home, index=self.index, hubs=hubs, sidecars=settings.sidecars != "none"),
+            books=Books(
+                self.home,
+                index=self.index,
+                hubs=hubs,
+                sidecars=settings.sidecars != "none",
+                last_look=self._look(),
+            ),
             loaders=self._know_loaders(settings) if roots else None,
         )
 
@@ -190,6 +198,13 @@ class House:
         if roots is None:
             raise NoComfyUI("this needs a ComfyUI or a models folder, and none was given")
         return Obtainer(self.watchman, roots=roots, index=self.index, pickles=settings.node_pickles)
+
+    def _look(self) -> LastLook:
+        from .library.matching import LastLook
+
+        with self._lock:
+            self._last_look = self._last_look or LastLook()
+            return self._last_look
 
     def _open_known(self, roots: Roots | None) -> Known:
         from .hubs.known import Known, Places, find_places

@@ -28,6 +28,8 @@ Work = Callable[[sqlite3.Connection], "_T"]
 _T = TypeVar("_T")
 _LOG: Final = logging.getLogger(__name__)
 _TRIES: Final = 3
+_SLICE: Final = 0.1  # seconds for which a lock of others is waited for at a time
+_PAUSE: Final = 0.01
 _BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _RUINED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR})
 _MOVED: Final = frozenset({sqlite3.SQLITE_READONLY_DBMOVED})
@@ -77,21 +79,33 @@ class Base:
         with self._lock:
             self._base.close()
 
-    def do(self, work: Work[_T], *, writes: bool = True) -> _T:
+    def do(self, work: Work[_T], *, writes: bool = True, patience: float | None = None) -> _T:
         """Do something in one transaction; begun anew on a new file if this one turns out unusable.
+
+        Who waits for a lock lets other threads read meanwhile. `patience` is another than the usual.
 
         Raises:
             IndexLocked: another program keeps the file locked.
         """
-        with self._lock:
-            for _ in range(_TRIES):
-                try:
-                    self._follow()
-                    return self._transact(work, writes=writes)
-                except sqlite3.DatabaseError as fault:
-                    self._recover(fault)
-            self._go_on_in_memory(sqlite3.DatabaseError("it keeps breaking"))
-            return self._transact(work, writes=writes)
+        until = time.monotonic() + (self._patience if patience is None else patience)
+        while True:
+            try:
+                with self._lock:
+                    return self._do(work, writes=writes)
+            except IndexLocked:
+                if time.monotonic() >= until:
+                    raise
+            time.sleep(_PAUSE)
+
+    def _do(self, work: Work[_T], *, writes: bool) -> _T:
+        for _ in range(_TRIES):
+            try:
+                self._follow()
+                return self._transact(work, writes=writes)
+            except sqlite3.DatabaseError as fault:
+                self._recover(fault)
+        self._go_on_in_memory(sqlite3.DatabaseError("it keeps breaking"))
+        return self._transact(work, writes=writes)
 
     def _transact(self, work: Work[_T], *, writes: bool) -> _T:
         self._base.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
@@ -117,7 +131,7 @@ class Base:
         if code is None or self._path is None:
             raise fault  # a fault of ours
         if code & 0xFF in _BUSY:
-            raise IndexLocked(f"{self._path}: {fault}") from fault
+            raise IndexLocked(f"{self._path}: another program keeps it locked") from fault
         if code & 0xFF in _RUINED:
             self._make_anew(fault)
         elif code not in _MOVED:
@@ -155,6 +169,7 @@ class Base:
         )
         try:
             self._prepare(base)
+            base.execute(f"PRAGMA busy_timeout = {min(_SLICE, self._patience) * 1000:.0f}")
         except BaseException:
             base.close()
             raise
@@ -226,8 +241,12 @@ class Base:
     def _put_back(self, rows: Iterable[tuple[str, Row]]) -> None:
         for table, row in rows:
             marks = ", ".join("?" * len(row))
-            with suppress(sqlite3.IntegrityError):  # a damaged row
+            try:
                 self._base.execute(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", row)
+            except sqlite3.DatabaseError as fault:
+                if (getattr(fault, "sqlite_errorcode", None) or 0) & 0xFF in _BUSY:
+                    raise
+                _LOG.debug("a row of %s is damaged: %s", self._path, fault)
 
     def _go_on_in_memory(self, fault: Exception) -> None:
         self._warn(str(fault))

@@ -237,8 +237,8 @@ class Watchman:
     ) -> Indexed | None:
         """The file here that a link means, in `folder` if one is given, with digests and origin.
 
-        At once and without network where the index knows. Otherwise files are listed, sidecars read, the hub
-        asked, and files that may be meant are hashed: `tell` hears of it, `stop` ends it.
+        At once and without network where the index knows. Otherwise the hub is asked, files are listed,
+        sidecars read, and files that may be meant are hashed: `tell` hears of it, `stop` ends it.
 
         Raises:
             UnknownFolder: there is no such folder.
@@ -323,7 +323,7 @@ class Watchman:
         return tuple(str(root.path) for root in self._roots)
 
     def _lookout(self) -> Lookout:
-        return Lookout(self._roots, self._books.index)
+        return Lookout(self._roots, self._books.index, last=self._books.last_look)
 
     def _enter(self, outcome: Outcome, *, stop: threading.Event | None) -> Outcome:
         """Keep what is known of a file; a run that is being stopped waits for no hub."""

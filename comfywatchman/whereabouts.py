@@ -1,7 +1,7 @@
 """Where things lie on this disk: files that references name, and files that links mean.
 
     reference ──▶ Sighting(matches, strangers)     by name from a scan, by digest from the index
-    link      ──▶ the file that came from there     index → moved? → sidecars → the hub's record
+    link      ──▶ the file that came from there     index → moved? → the hub's record → sidecars
 
 The index is a memory, not a need: where it cannot be read, names are all there is.
 """
@@ -25,7 +25,7 @@ from .facts import Facts
 from .hubs.base import Hub
 from .library.index import Index
 from .library.indexed import Indexed
-from .library.matching import LocalNames
+from .library.matching import LastLook
 from .library.origin import Origin, bare_page, origin_of
 from .library.roots import Root, Roots
 from .library.scan import scan_roots
@@ -56,11 +56,11 @@ class Sighting:
 
 
 class Lookout:
-    """Looks for references among the files of one scan."""
+    """Looks for references among the files of one scan, with what is left of the last one."""
 
-    def __init__(self, roots: Roots, index: Index) -> None:
+    def __init__(self, roots: Roots, index: Index, *, last: LastLook) -> None:
         self._roots, self._index = roots, index
-        self._names = LocalNames(list_files(roots))
+        self._names = last.again(partial(list_files, roots))
 
     def find(self, reference: Reference) -> Sighting:
         """The files a reference may mean, with the digests that the index knows of them."""
@@ -160,12 +160,11 @@ class _Search:
 
     def by_link(self, link: HubLink) -> Indexed | None:
         """The file that came from there, or is known to be the same."""
-        return (
-            self._first(self._index.find_link(link))
-            or self._moved(link)
-            or self._by_sidecar(link)
-            or self._by_record(link)
-        )
+        known = self._first(self._index.find_link(link)) or self._moved(link)
+        if known is not None:
+            return known
+        record = self._ask(link)
+        return self._by_record(record) or self._by_sidecar(link, record)
 
     def _first(self, known: Iterable[Indexed]) -> Indexed | None:
         """The first that lies below our roots, as they name it."""
@@ -181,8 +180,12 @@ class _Search:
                 return self._index.put(replace(lost, file=found.file))
         return None
 
-    def _by_sidecar(self, link: HubLink) -> Indexed | None:
-        """A file whose sidecar says that it is of that release, and whose content agrees with the sidecar."""
+    def _by_sidecar(self, link: HubLink, record: Sequence[RemoteFile]) -> Indexed | None:
+        """A file whose sidecar says that it is of that release, and whose content agrees with the sidecar.
+
+        Anybody may have written that: where the hub's record has digests, only a file of the record counts;
+        where it cannot be had, the sidecar's word is taken and not remembered.
+        """
         if not isinstance(link, CivitaiLink) or link.file_id is not None:
             return None
         for file in self._listed:
@@ -191,13 +194,18 @@ class _Search:
                 if not _is_of(sidecar.facts, link):
                     continue
                 known = self._hashed(file)
-                if known is not None and sidecar.is_of(known.file.digests):
-                    return self._index.put(replace(known, origin=known.origin or _origin_in(sidecar.facts)))
+                if known is None or not sidecar.is_of(known.file.digests):
+                    continue
+                verdicts = [match_digests(known.file.digests, remote.digests) for remote in record]
+                if True in verdicts:
+                    return self._keep(known, record[verdicts.index(True)])
+                if False not in verdicts:
+                    return replace(known, origin=known.origin or _origin_in(sidecar.facts))
         return None
 
-    def _by_record(self, link: HubLink) -> Indexed | None:
+    def _by_record(self, record: Sequence[RemoteFile]) -> Indexed | None:
         """A file that is what the hub's record names, by content."""
-        for remote in self._ask(link):
+        for remote in record:
             for digest in remote.digests:
                 if digest.identifies and (known := self.by_digest(digest)):
                     return self._keep(known, remote)
@@ -250,9 +258,9 @@ class _Search:
         return list_files(self._roots)
 
 
-def list_files(roots: Iterable[Root]) -> tuple[LocalFile, ...]:
-    """The model files below roots; what cannot be looked through is logged."""
-    listing = scan_roots(roots)
+def list_files(roots: Iterable[Root], known: Iterable[LocalFile] = ()) -> tuple[LocalFile, ...]:
+    """The model files below roots; what cannot be looked through is logged. `known` as in `scan_roots`."""
+    listing = scan_roots(roots, known=known)
     for place in dict.fromkeys(listing.unread):
         _LOG.warning("%s: not looked through: %s", printable(place.path), place.reason)
     return listing.files

@@ -75,6 +75,14 @@ def test_limit(data: bytes | str) -> None:
         parse_json(data, limit=100)
 
 
+def test_long_text() -> None:
+    """A long text is read as a short one is, with numbers of every kind."""
+    value = [0, -1, 10**30, 1.5, -2e-7, True, None, {"a": ["x" * MIB]}]
+    assert parse_json(json.dumps(value)) == value
+    with pytest.raises(DecodeError, match="thousands of digits"):
+        parse_json(f'["{"x" * MIB}", {"9" * 5000}]')
+
+
 def test_default_limit() -> None:
     """20 MiB, unless the caller says otherwise."""
     with pytest.raises(DecodeError, match="over the limit"):

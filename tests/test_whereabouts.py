@@ -6,6 +6,7 @@ import json
 import sqlite3
 import threading
 from contextlib import closing
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -20,10 +21,13 @@ from comfywatchman.demo import models
 from comfywatchman.digest import Digest
 from comfywatchman.errors import Interrupted, UnknownFolder
 from comfywatchman.library.index import FILE_NAME
+from comfywatchman.library.matching import LastLook
+from comfywatchman.library.roots import find_roots
 from comfywatchman.library.scan import list_file
 from comfywatchman.report import Report
 from comfywatchman.resolution import Evidence, Found, Missing, Placement, Present
 from comfywatchman.transfer.events import State
+from comfywatchman.whereabouts import list_files
 
 INK = models.lora("ink")
 FOG = models.lora("fog")
@@ -139,6 +143,26 @@ def test_sidecar_of_another_program(fakehub: FakeHub, tmp_path: Path, thing: str
         assert find(house, "v:23") is None
 
 
+def test_sidecar_that_lies(fakehub: FakeHub, tmp_path: Path) -> None:
+    """A sidecar that gives another file's digest for the release convinces nobody who can ask the hub.
+
+    Control: where nobody can be asked it does, for that moment only.
+    """
+    thing = stock(fakehub)
+    version = fakehub.shelf.models[0].versions[0]
+    lie = {"name": "fog.safetensors", "hashes": {"SHA256": sha256(FOG).hexdigest()}}
+    with open_house(tmp_path, fakehub, offline=True) as house:
+        write_info(put(house, "fog.safetensors", FOG), id=version.id, trainedWords=[], files=[lie])
+        assert find(house, thing) == "loras/fog.safetensors"
+    with open_house(tmp_path, fakehub) as house:
+        assert find(house, thing) is None
+        truth = {"name": "mine.safetensors", "hashes": {"SHA256": DIGEST.hex}}
+        write_info(put(house, "mine.safetensors"), id=version.id, trainedWords=[], files=[truth])
+        assert find(house, thing) == "loras/mine.safetensors"
+    with open_house(tmp_path, fakehub, offline=True) as house:
+        assert find(house, thing) == "loras/mine.safetensors"
+
+
 def test_hub_says_which(fakehub: FakeHub, tmp_path: Path) -> None:
     """A file the user brought by hand is told by the hub's record and its content, and remembered."""
     thing = stock(fakehub)
@@ -189,6 +213,22 @@ def test_search_without_an_index(fakehub: FakeHub, tmp_path: Path) -> None:
         (house.home / FILE_NAME).mkdir()
         put(house, "ink.safetensors")
         assert find(house, thing) == "loras/ink.safetensors"
+
+
+def test_last_look(tmp_path: Path) -> None:
+    """A look that finds what the last one found makes nothing new; what came, changed or went is seen."""
+    (tmp_path / "loras").mkdir()
+    scan, last = partial(list_files, find_roots(models_dir=tmp_path)), LastLook()
+    first = last.again(scan)
+    assert last.again(scan) is first
+
+    file = tmp_path / "loras" / "ink.safetensors"
+    for step in (lambda: file.write_bytes(b"x"), lambda: file.write_bytes(b"xy"), file.unlink):
+        step()
+        names = last.again(scan)
+        assert names is not first
+        assert names.files == scan()
+        first = names
 
 
 def test_unreadable_file_is_passed_over(fakehub: FakeHub, tmp_path: Path) -> None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, assert_never
 
-from ..catalog import Verification, hub_title, page_of
+from ..catalog import LocalFile, Verification, hub_title, page_of
+from ..library.matching import placement_of
 from ..plan import Consent, Open, Plan, Transfer
-from ..resolution import Ambiguous, Resolution
+from ..resolution import Ambiguous, Placement, Present, Resolution
 from ..transfer.events import Outcome, State
 from ..workflow.references import Reference
 from .consent import Decision, pick_keys
 from .tables import format_size
-from .views import render_candidates
+from .views import render_candidates, say_relink
 from .words import count, one_line, render_error
 
 _VERIFIED: Final[Mapping[Verification, str]] = {
@@ -23,16 +24,21 @@ _VERIFIED: Final[Mapping[Verification, str]] = {
 }
 
 
+_MISNAMED: Final = "  the workflow writes its name otherwise: choose {path} in the node"
+
+
 def render_ends(
     plan: Plan, decision: Decision, outcomes: Sequence[Outcome], resolutions: Sequence[Resolution]
 ) -> Iterator[str]:
     """How a fetch ended, file by file."""
     for outcome in outcomes:
         yield from _render_outcome(outcome)
+    yield from _render_elsewhere(resolutions)
     for transfer in decision.withheld:
         yield from _render_withheld(transfer)
     yield from _render_open(plan.unresolved, resolutions)
-    yield _render_sum(plan, decision, outcomes)
+    is_linked = not any(_misnamed(resolutions)) and not any(map(_is_misnamed, outcomes))
+    yield _render_sum(plan, decision, outcomes, is_linked=is_linked)
 
 
 def _render_outcome(outcome: Outcome) -> Iterator[str]:
@@ -47,13 +53,46 @@ def _render_outcome(outcome: Outcome) -> Iterator[str]:
             if outcome.path != outcome.transfer.path:
                 taken = one_line(outcome.transfer.path)
                 yield f"  {taken} is taken by other content; choose the new name in the node"
+            elif _is_misnamed(outcome):
+                yield _MISNAMED.format(path=one_line(outcome.path))
         case State.SKIPPED:
             yield f"✓ {where}  already there with the same content"
+            if _is_misnamed(outcome):
+                yield _MISNAMED.format(path=one_line(outcome.path))
         case State.CANCELLED:
             yield f"– {where}  stopped; what came is kept"
         case _:
             yield f"✗ {where}"
             yield from ("  " + line for line in (render_error(outcome.error) if outcome.error else ()))
+
+
+def _is_misnamed(outcome: Outcome) -> bool:
+    """Whether a file is here and lies under another name than a node asks for."""
+    if outcome.state not in (State.VERIFIED, State.SKIPPED):
+        return False
+    transfer = outcome.transfer
+    file = LocalFile(
+        folder=transfer.folder, path=outcome.path, root=transfer.root, size=outcome.size or 0, mtime_ns=0
+    )
+    return any(placement_of(file, reference) is not Placement.EXACT for reference in transfer.references)
+
+
+def _misnamed(resolutions: Iterable[Resolution]) -> Iterator[Present]:
+    """What was here before and is not where a node looks for it."""
+    for here in resolutions:
+        if isinstance(here, Present) and here.reference.active and here.placement is not Placement.EXACT:
+            yield here
+
+
+def _render_elsewhere(resolutions: Iterable[Resolution]) -> Iterator[str]:
+    """What to do about those, once a name."""
+    for here in {(p.reference.folder, p.reference.name): p for p in _misnamed(resolutions)}.values():
+        wanted, way_on = (
+            f"{here.reference.folder}/{here.reference.name}",
+            say_relink(here.file, here.placement),
+        )
+        yield f"– {one_line(wanted)}  is here as {one_line(f'{here.file.folder}/{here.file.path}')}"
+        yield f"  → {one_line(way_on)}"
 
 
 def _render_withheld(transfer: Transfer) -> Iterator[str]:
@@ -102,7 +141,7 @@ def _render_open(unresolved: Iterable[Open], resolutions: Sequence[Resolution]) 
             yield f"  → ask whoever made the workflow, or: comfywatchman fetch LINK --folder {place[0]}"
 
 
-def _render_sum(plan: Plan, decision: Decision, outcomes: Sequence[Outcome]) -> str:
+def _render_sum(plan: Plan, decision: Decision, outcomes: Sequence[Outcome], *, is_linked: bool) -> str:
     done = [outcome for outcome in outcomes if outcome.state is State.VERIFIED]
     failed = [outcome for outcome in outcomes if outcome.state is State.FAILED]
     stopped = [outcome for outcome in outcomes if outcome.state is State.CANCELLED]
@@ -121,4 +160,6 @@ def _render_sum(plan: Plan, decision: Decision, outcomes: Sequence[Outcome]) -> 
     ]
     told = ", ".join(filter(None, parts)) or "nothing to do"
     is_ready = bool(plan.kept or any(o.transfer.references for o in outcomes))
-    return f"{told}." + (" Ready to queue." if is_ready and not (stopped or failed or left) else "")
+    return f"{told}." + (
+        " Ready to queue." if is_ready and is_linked and not (stopped or failed or left) else ""
+    )

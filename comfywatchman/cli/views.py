@@ -154,7 +154,7 @@ def _cells(resolution: Resolution, transfer: Transfer | None) -> tuple[str, str,
     """State, where, size and what to do about one resolution."""
     match resolution:
         case Present(file=file, placement=placement):
-            return "present", _place(file, placement), format_size(file.size), _relink(file, placement)
+            return "present", _place(file, placement), format_size(file.size), say_relink(file, placement)
         case Found(file=remote, evidence=evidence):
             where = f"{hub_title(remote.hub)}, {EVIDENCE[evidence]}"
             return "found", where, format_size(remote.size), _fetching(transfer) if transfer else ""
@@ -172,7 +172,8 @@ def _place(file: LocalFile, placement: Placement) -> str:
     return f"{file.folder}/{file.path}"
 
 
-def _relink(file: LocalFile, placement: Placement) -> str:
+def say_relink(file: LocalFile, placement: Placement) -> str:
+    """What to do so that a node finds a file; empty where nothing is."""
     match placement:
         case Placement.EXACT:
             return ""

@@ -26,11 +26,12 @@ from ..digest import Digest, match_digests
 from ..errors import IndexLocked, InputError
 from ..hasher import Hasher
 from ..sqlitefile import Base, is_network
-from .indexed import COLUMNS, Indexed, complete, read_row, write_row
+from .indexed import COLUMNS, Indexed, cell_text, complete, read_row, text_cell, write_row
 from .scan import hash_file
 
 FILE_NAME: Final = "index.sqlite3"
-PATIENCE: Final = 10.0  # seconds to wait for a lock
+PATIENCE: Final = 10.0  # seconds to wait for a lock when something is to be written
+READING: Final = 1.0  # the same when somebody waits for an answer: one without the index is better than none
 KEPT: Final = 90 * 24 * 3600.0  # seconds for which the row of a vanished file is kept
 ACTIVE_CHECKPOINT: Final = "active-checkpoint"
 
@@ -192,8 +193,9 @@ class Index:
     def recall(self, key: str) -> Choice | None:
         """What the user chose, for all processes alike; None if nothing was ever."""
         rows = self._read("SELECT value, revision, changed FROM choices WHERE key = ?", key)
-        for value, revision, changed in rows:
-            if isinstance(value, str) and isinstance(revision, int) and isinstance(changed, float):
+        for kept, revision, changed in rows:
+            value = cell_text(kept)
+            if value is not None and isinstance(revision, int) and isinstance(changed, float):
                 return Choice(value=value, revision=revision, changed=changed)
         return None
 
@@ -208,7 +210,7 @@ class Index:
                   value = excluded.value, revision = revision + 1, changed = excluded.changed
                 WHERE value IS NOT excluded.value
                 """,
-                {"key": key, "value": value, "now": self._clock()},
+                {"key": key, "value": text_cell(value), "now": self._clock()},
             )
 
         self._write(step)
@@ -242,7 +244,7 @@ class Index:
             base.executemany("UPDATE files SET gone = ? WHERE root = ? AND path = ?", turned)
 
         try:
-            self._write(step)
+            self._open().do(step, patience=0)
         except IndexLocked:  # whoever looks next does it
             _LOG.debug("the index is locked; it is noted another time what is gone")
 
@@ -252,10 +254,14 @@ class Index:
     def _read(self, statement: str, *values: object) -> list[Any]:
         if self._base is None and self._path is not None and not self._path.exists():
             return []  # nothing was ever written; to look makes no file
-        return self._open().do(lambda base: base.execute(statement, values).fetchall(), writes=False)
+        return self._open().do(
+            lambda base: base.execute(statement, values).fetchall(),
+            writes=False,
+            patience=min(self._patience, READING),
+        )
 
     def _write(self, step: Callable[[sqlite3.Connection], _T]) -> _T:
-        return self._open().do(step)
+        return self._open().do(step, patience=self._patience)
 
     def _open(self) -> Base:
         with self._opening:
@@ -266,7 +272,7 @@ class Index:
                     version=_VERSION,
                     tables=("choices", "files"),
                     is_remote=self._is_remote,
-                    patience=self._patience,
+                    patience=min(self._patience, READING),
                 )
             return self._base
 

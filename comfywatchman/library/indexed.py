@@ -56,7 +56,8 @@ def write_row(real: str, indexed: Indexed) -> tuple[object, ...]:
     come = _origin_cells(origin) if origin else (None,) * 15
     verification = indexed.verification.value if indexed.verification else None
     place = (real, file.root, file.folder, file.path, file.size, file.mtime_ns)
-    return (*place, *(hexes.get(algorithm) for algorithm in _ALGORITHMS), verification, *come, None)
+    row = (*place, *(hexes.get(algorithm) for algorithm in _ALGORITHMS), verification, *come, None)
+    return tuple(_legible(cell) if isinstance(cell, str) else cell for cell in row)
 
 
 def read_row(row: Sequence[Any]) -> tuple[Indexed, float | None]:
@@ -78,6 +79,25 @@ def read_row(row: Sequence[Any]) -> tuple[Indexed, float | None]:
         origin=origin.page if origin else None,
     )
     return Indexed(file=file, verification=_verification(value), origin=origin), _number(value["gone"])
+
+
+def text_cell(text: str) -> str | bytes:
+    """A text as SQLite can hold it: one that is no Unicode, as file names may be, goes as bytes."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")
+    return text
+
+
+def cell_text(cell: object) -> str | None:
+    """The text that `text_cell` made a cell of; None for any other."""
+    if isinstance(cell, bytes):
+        try:
+            return cell.decode("utf-8", "surrogatepass")
+        except UnicodeDecodeError:
+            return None
+    return cell if isinstance(cell, str) else None
 
 
 def _path(value: Value) -> str:
@@ -103,10 +123,20 @@ def _file(file: LocalFile, digests: tuple[Digest, ...], origin: Origin | None) -
     return replace(file, digests=kept, origin=origin.page if origin else file.origin)
 
 
+def _legible(text: str) -> str:
+    """A text without halves of characters, which hubs cut names in the middle of and SQLite cannot hold."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def _origin_cells(origin: Origin) -> tuple[object, ...]:
     return (
         *(origin.hub, origin.model_id, origin.version_id, origin.file_id, origin.page, origin.air),
-        *(origin.model_name, origin.version_name, origin.base_model, json.dumps(origin.trigger_words)),
+        *(
+            origin.model_name,
+            origin.version_name,
+            origin.base_model,
+            json.dumps([*map(_legible, origin.trigger_words)]),
+        ),
         *(origin.licence, origin.weight, origin.weight_min, origin.weight_max, origin.fetched),
     )
 

@@ -9,7 +9,7 @@ import posixpath
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
 from ..catalog import LocalFile, base_name, canonical_folder, is_generic
@@ -63,6 +63,24 @@ class LocalNames:
             yield from (number for number in self._by_stem.get(stem, ()) if number not in named)
 
 
+class LastLook:
+    """The names of the files that the last scan found; made anew only where another finds others.
+
+    Kept by a process that stays and looks often; from any thread.
+    """
+
+    def __init__(self) -> None:
+        self._names = LocalNames(())
+
+    def again(self, scan: Callable[[Iterable[LocalFile]], tuple[LocalFile, ...]]) -> LocalNames:
+        """The names of the files that a scan finds now; it is given those that are known."""
+        names = self._names
+        files = scan(names.files)
+        if files != names.files:
+            self._names = names = LocalNames(files)
+        return names
+
+
 class _Question:
     """A reference made ready for comparing."""
 
@@ -99,6 +117,13 @@ class _Question:
     def _names(self, path: str) -> tuple[str, ...]:
         """What a reference may call a path."""
         return (path, _stem(path)) if self.any_extension else (path,)
+
+
+def placement_of(file: LocalFile, reference: Reference) -> Placement:
+    """How a file that a reference means stands to its name, whatever the file is called."""
+    question = _Question(reference)
+    other = Placement.RENAMED if file.folder in question.folders else Placement.FOLDER
+    return question.place(file) or other
 
 
 def _stem(path: str) -> str:

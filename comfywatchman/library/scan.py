@@ -56,13 +56,16 @@ class Hashing(Protocol):
         """The digests of all bytes taken so far."""
 
 
-def scan_roots(roots: Iterable[Root], *, max_entries: int = MAX_ENTRIES) -> Listing:
+def scan_roots(
+    roots: Iterable[Root], *, known: Iterable[LocalFile] = (), max_entries: int = MAX_ENTRIES
+) -> Listing:
     """List the model files below roots, in the roots' order and sorted below each.
 
     A root that does not exist has no files. Beyond `max_entries` directory entries the scan stops and
-    says so in `unread`.
+    says so in `unread`. Of files that are as they were when they were `known`, those same values are given:
+    thousands of new ones at each look would keep the garbage collector busy.
     """
-    scan = _Scan(max_entries)
+    scan = _Scan(max_entries, known)
     for root in roots:
         scan.list_root(root)
     return Listing(tuple(scan.files), tuple(scan.unread))
@@ -108,10 +111,11 @@ def list_file(root: str, folder: str, path: str) -> LocalFile:
 class _Scan:
     """One scan: what it found so far and how much it may still look at."""
 
-    def __init__(self, max_entries: int) -> None:
+    def __init__(self, max_entries: int, known: Iterable[LocalFile]) -> None:
         self.files: list[LocalFile] = []
         self.unread: list[Unread] = []
         self._left = max_entries
+        self._known = {(file.folder, file.root, file.path): file for file in known}
 
     def list_root(self, root: Root) -> None:
         """Go through a root, folder by folder, without recursion."""
@@ -175,9 +179,11 @@ class _Scan:
         if not path.isascii() and not _is_text(path):
             self.unread.append(Unread(ascii(entry.path), "the name is no text"))
             return
-        self.files.append(
-            LocalFile(folder=folder, path=path, root=root, size=stat.st_size, mtime_ns=stat.st_mtime_ns)
-        )
+        file = self._known.get((folder, root, path))
+        if file is None or (file.size, file.mtime_ns) != (stat.st_size, stat.st_mtime_ns):
+            size, mtime_ns = stat.st_size, stat.st_mtime_ns
+            file = LocalFile(folder=folder, path=path, root=root, size=size, mtime_ns=mtime_ns)
+        self.files.append(file)
 
 
 def _is_directory(entry: os.DirEntry[str]) -> bool:

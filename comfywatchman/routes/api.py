@@ -119,6 +119,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         path="tokens/{hub}/test",
         verb="keeping:test_token",
         gives="Account",
+        waits=True,
         about="ask the hub whose token it is",
     ),
     Route(

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 Send = Callable[[str, "Mapping[str, Json]"], None]
 _FRESH: Final = 2.0  # seconds for which the roots are not looked for again
 _TOGETHER: Final = 16  # requests at once; the threads of the event loop are everybody's
-_PICTURES: Final = 4  # pictures fetched at once, so that slow ones keep nobody waiting
+_WAITING: Final = 4  # requests at once that wait for a hub, so that a slow one holds up nobody else
 _PATIENCE: Final = 20.0  # seconds for transfers to stop in good order
 _LATER: Final = 5.0  # seconds after the server serves until what is left in the queue goes on
 
@@ -43,7 +43,7 @@ class Desk:
         self.send = send
         self.writing = threading.Lock()  # one change of settings or tokens at a time
         self.hands = Hands(_TOGETHER, name="comfywatchman-route")
-        self.waiters = Hands(_PICTURES, name="comfywatchman-picture")
+        self.waiters = Hands(_WAITING, name="comfywatchman-route-waits")
         self._lock = threading.RLock()
         self._queue: Queue | None = None
         self._worker: Worker | None = None

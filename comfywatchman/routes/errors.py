@@ -77,6 +77,13 @@ class PlanSpent(InputError):
     default_hint = "Make the plan again; what was taken from it stands in the transfers."
 
 
+class TooManyPlans(WatchmanError):
+    """A plan that is not begun, since too many still wait for a hub."""
+
+    code = "too-many-plans"
+    default_hint = "Wait a minute, and see whether a hub is down; what is on this disk is told all the same."
+
+
 class PreviewGone(InputError):
     """A picture that is not one of the plan's, or that is not to be shown."""
 
@@ -112,6 +119,7 @@ _STATUSES: Final[dict[type[WatchmanError], int]] = {
     WrongContentType: 415,
     PlanGone: 404,
     PlanSpent: 409,
+    TooManyPlans: 503,
     PreviewGone: 404,
     TransferGone: 404,
     TransferOpen: 409,

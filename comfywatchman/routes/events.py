@@ -34,6 +34,7 @@ CHECKPOINT: Final = "comfywatchman.checkpoint"
 
 _BUSY: Final = 0.25  # seconds between two looks while something runs
 _IDLE: Final = 2.0
+_MOST: Final = 100  # transfers or files in a message, which the host writes as JSON on its event loop
 _WINDOW: Final = 3.0  # seconds over which speed is measured
 _STATES: Final = ("running", "queued", "paused", "failed", "verified", "cancelled", "skipped")
 _OPEN: Final = frozenset({"running", "queued", "paused"})
@@ -205,15 +206,14 @@ class Feed:
         """Send what changed, in small messages; the lock is held."""
         ended = {id_ for id_ in changed if self._pulses[id_].state not in _OPEN}
         entries = {entry.id: entry for entry in self._queue.entries(ended)} if ended else {}
-        for at in range(0, max(1, len(changed)), 100):
-            some = [self._document(id_, entries.get(id_)) for id_ in changed[at : at + 100]]
+        for at in range(0, max(1, len(changed)), _MOST):
+            some = [self._document(id_, entries.get(id_)) for id_ in changed[at : at + _MOST]]
             self._send(TRANSFER, {"transfers": [*some], "queue": counts})
         arrived = [entry for entry in entries.values() if entry.state.value in ("verified", "skipped")]
-        if arrived:
-            files: list[Json] = [
-                {"folder": entry.transfer.folder, "path": entry.outcome.path} for entry in arrived
-            ]
-            folders: list[Json] = [*dict.fromkeys(entry.transfer.folder for entry in arrived)]
+        for at in range(0, len(arrived), _MOST):
+            new = arrived[at : at + _MOST]
+            files: list[Json] = [{"folder": one.transfer.folder, "path": one.outcome.path} for one in new]
+            folders: list[Json] = [*dict.fromkeys(one.transfer.folder for one in new)]
             self._send(LIBRARY, {"folders": folders, "files": files})
 
     def _document(self, id_: str, entry: Entry | None) -> dict[str, Json]:

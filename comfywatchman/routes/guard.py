@@ -215,7 +215,7 @@ def caller_of(request: web.Request) -> Caller:
         sites=tuple(headers.getall("Sec-Fetch-Site", ())),
         content_type=request.content_type,
         encoding=headers.get("Content-Encoding"),
-        header=headers.get(HEADER),
+        header=", ".join(headers.getall(HEADER, ())) or None,
         own=own,
         peer=peer[0] if peer else None,
     )

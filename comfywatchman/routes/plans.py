@@ -17,12 +17,13 @@ from typing import Final
 
 from ..catalog import Json
 from ..errors import Interrupted, WatchmanError
-from .errors import PlanGone, PlanSpent, call_safely
+from .errors import PlanGone, PlanSpent, TooManyPlans, call_safely
 from .events import OPERATION
 from .items import Item
 
 LIFE: Final = 600.0  # seconds
 MOST: Final = 32  # plans at once; the oldest gives way
+_TRAIL: Final = 2  # times as many threads: one that waits for a hub hears late that nobody wants its plan
 _FIRST: Final = 60.0  # seconds to wait for what this disk says
 
 
@@ -118,13 +119,21 @@ class Plans:
         self._send, self._life, self._most, self._clock = send, life, most, clock
         self._lock = threading.Lock()
         self._reviews: dict[str, Review] = {}
+        self._working = 0  # threads
 
     def open(self, work: Callable[[Review], None]) -> Review:
-        """Begin a plan: `work` puts what it finds into the review, in a thread of its own."""
+        """Begin a plan: `work` puts what it finds into the review, in a thread of its own.
+
+        Raises:
+            TooManyPlans: the threads of earlier ones still wait.
+        """
         review = Review(
             expires=time.time() + self._life, deadline=self._clock() + self._life, tell=self._tell
         )
         with self._lock:
+            if self._working >= _TRAIL * self._most:
+                raise TooManyPlans(f"{self._working} plans are being made already")
+            self._working += 1
             self._drop_old()
             while len(self._reviews) >= self._most:
                 self._reviews.pop(next(iter(self._reviews))).end()
@@ -135,6 +144,9 @@ class Plans:
                 call_safely(lambda: work(review), what="making the plan")
             except WatchmanError as fault:
                 review.fail(fault)
+            finally:
+                with self._lock:
+                    self._working -= 1
 
         threading.Thread(target=run, name="comfywatchman-plan", daemon=True).start()
         return review

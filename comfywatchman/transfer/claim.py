@@ -22,6 +22,7 @@ from .place import Place
 if sys.platform != "win32":
     import fcntl
 
+_LEFT: Final = re.compile(r"(.+)\.[0-9a-f]{8}\.cw(?:part|journal(?:\.new)?)", re.DOTALL)
 _ABANDONED: Final = 14 * 24 * 3600.0  # seconds since the last byte; no clock of a file server is that wrong
 
 
@@ -43,6 +44,13 @@ def parts_of(place: Place, target: str) -> list[str]:
 
 def _pattern(target: str) -> re.Pattern[str]:
     return re.compile(re.escape(target) + r"\.[0-9a-f]{8}\.cwpart")
+
+
+def begun_in(folder: Path) -> set[str]:
+    """The names of the files of which a partial or a journal lies in a folder, whosever it is."""
+    with suppress(OSError, ValueError):  # not there, or a name that no folder can have
+        return {found[1] for found in map(_LEFT.fullmatch, os.listdir(folder)) if found}  # noqa: PTH208 - names are all that counts
+    return set()
 
 
 def held_room(folder: Path, target: str) -> int:

@@ -83,7 +83,7 @@ class Delivery:
         """
         with disk_errors(f"{self.transfer.root}/{self.transfer.path}"):
             place = self._enter()
-            if self._partial is None:
+            if self._front is None:
                 there = find_same(place, self._name, self._source)
                 if there is not None:
                     sweep(place, self._name, self._identity)
@@ -119,7 +119,7 @@ class Delivery:
 
     def _begin(self, place: Place) -> None:
         """Open the partial and start to hash what it holds."""
-        self._partial = Partial.begin(place, self._name, self._identity)
+        self._partial = self._partial or Partial.begin(place, self._name, self._identity)
         self._pieced = self._partial.journal.done > 0
         if self.size is None:
             self.size = self._partial.journal.size
@@ -127,7 +127,7 @@ class Delivery:
 
     def _hash_from(self, partial: Partial) -> None:
         self._front = Front(partial, Hasher(_algorithms(self._source.digests)), self._limits)
-        self.done = partial.journal.done
+        self.done = partial.journal.held
 
     # ── bytes ──
 
@@ -164,13 +164,12 @@ class Delivery:
         """Bring the bytes behind the front."""
         assert self._partial is not None
         assert self._front is not None
-        at = self._front.drop_islands()
-        self.done = at
+        at, gaps = self._find_gaps(self._front)
         if at and not self._may_resume(at):
             raise Changed
         if at and at == self.size:
             return
-        ask = self._ask(at)
+        ask = self._ask(at, gaps)
         sink = Sink(self._partial, self._front, self._count)
         with self._client.open(ask) as body:
             if body.start != at:
@@ -183,11 +182,25 @@ class Delivery:
             self._pieced |= (at > 0 or in_lanes) and self._partial.journal.validator is None
             if in_lanes:
                 ask = replace(ask, validator=self._partial.journal.validator, size=body.size)
-                Lanes(self._client, ask, sink, self._limits, self._pace).run(body, self._share)
+                rest = [(max(start, ask.stop or 0), stop) for start, stop in gaps if stop != ask.stop]
+                lanes = Lanes(self._client, ask, sink, self._limits, self._pace, gaps=rest)
+                lanes.run(body, self._share)
             else:
                 sink.take(body)
         if self.size is not None and self._front.reach < self.size:
             raise Interrupted(f"{self._name}: the server gave fewer bytes than were asked for")
+
+    def _find_gaps(self, front: Front) -> tuple[int, list[tuple[int, int]]]:
+        """Where the first bytes are missing, and all gaps; one where the rest has to come in one stream.
+
+        What lies behind gaps counts only beside a beginning: that is asked for with its validator.
+        """
+        at = front.reach
+        if not at or self.size is None or self._whole or self._limits.segments == 1:
+            front.drop_islands()
+        gaps = front.gaps(self.size) if self.size is not None else []
+        self.done = at if self.size is None else self.size - sum(stop - start for start, stop in gaps)
+        return at, gaps
 
     def _may_resume(self, at: int) -> bool:
         """Whether bytes of before and bytes of now can be told to be of one file.
@@ -203,15 +216,15 @@ class Delivery:
         """Whether size and digest are published: then no wrong byte can pass, wherever it comes from."""
         return self._source.size is not None and any(digest.identifies for digest in self._source.digests)
 
-    def _ask(self, at: int) -> Ask:
+    def _ask(self, at: int, gaps: list[tuple[int, int]]) -> Ask:
         """The next question: the rest, the first of several ranges, or the whole file."""
         assert self._partial is not None
         journal = self._partial.journal
         stop = None
         if self.size is not None and not self._whole:
-            left = self.size - at
-            if self._limits.segments > 1 and left >= self._limits.segment_from:
-                stop = at + min(left, self._limits.segment)
+            is_big, end = self.size - at >= self._limits.segment_from, gaps[0][1] if gaps else self.size
+            if self._limits.segments > 1 and (is_big or end < self.size):
+                stop = min(at + self._limits.segment, end)
             elif at:
                 stop = self.size
         return Ask(

@@ -1,7 +1,7 @@
 """The front of a partial: the bytes without a gap from its start, hashed behind whoever writes them.
 
-    │■■■■■■■■■■■■■■■■■■│□□□□□│        │□□□│
-    0      hashed      at   reach      an island: written, not yet joined
+    │■■■■■■■■■■■■■■■■■■│□□□□□│        │□□□│       │
+    0      hashed      at   reach      an island: written, not yet joined; the rest are gaps
 
 One thread hashes while others receive, so verification ends with the last byte and a file in several
 ranges is hashed in order all the same. It reads what lies in the file, not what was received. At every
@@ -17,7 +17,7 @@ from typing import Final
 
 from ..hands import Hands
 from ..hasher import Hasher
-from .journal import Mark
+from .journal import Mark, Piece
 from .limits import Limits
 from .partial import Partial
 from .place import begin_sync, disk_error, is_held
@@ -27,6 +27,9 @@ _BLOCK: Final = 1 << 20
 _AHEAD: Final = 16 << 20  # bytes that may lie written and not hashed before lanes wait
 _GLANCE: Final = 0.1  # seconds between two looks whether the hashing thread has ended
 _SYNCED: Final = 16 << 20  # bytes whose way to the disk is begun at once
+_PIECES: Final = (
+    256 << 20
+)  # bytes behind gaps that are kept for a later run: to hash more would take too long
 
 
 class Damaged(Exception):
@@ -43,7 +46,7 @@ class Front:
     def __init__(self, partial: Partial, hasher: Hasher, limits: Limits) -> None:
         self._partial, self._hasher, self._limits = partial, hasher, limits
         self._change = threading.Condition()
-        self._ends = {0: partial.journal.done}  # start → end of what is written, from 0 on chained
+        self._ends = {0: partial.journal.done, **_proven(partial)}  # start → end of what is written; chained
         self._island = 0
         self._at = 0
         self._closing = self._discarded = False
@@ -84,6 +87,15 @@ class Front:
             self._ends = {self._island: self._ends[self._island]}
             return reach
 
+    def gaps(self, size: int) -> list[tuple[int, int]]:
+        """What is missing of a file of that size, in order."""
+        with self._change:
+            at, gaps = self._joined(), []
+            for start, end in self._islands():
+                gaps.append((at, start))
+                at = end
+        return [*gaps, (at, size)] if at < size else gaps
+
     def finish(self) -> Hasher:
         """Wait for the last byte to be hashed.
 
@@ -100,7 +112,7 @@ class Front:
         if self._work.exception() is not None or not self._at:
             return
         try:
-            self._partial.checkpoint(self._all_marks((self._at, self._hasher.sha256().hex)))
+            self._partial.checkpoint(self._all_marks((self._at, self._hasher.sha256().hex)), self._pieces())
         except OSError:  # a full disk: cut back to the last mark, so that the journal finds room
             self._partial.trim(self._marks[-1][0] if self._marks else 0)
             self._partial.checkpoint(tuple(self._marks))
@@ -125,6 +137,26 @@ class Front:
             self._island = end
             end = self._ends[end]
         return end
+
+    def _islands(self) -> list[tuple[int, int]]:
+        """What is written behind gaps, in order; neighbours are one."""
+        reach, islands = self._joined(), list[tuple[int, int]]()
+        for start, end in sorted(self._ends.items()):
+            if islands and islands[-1][1] == start:
+                islands[-1] = (islands[-1][0], end)
+            elif start > reach:
+                islands.append((start, end))
+        return islands
+
+    def _pieces(self) -> tuple[Piece, ...]:
+        """The first of the islands, for the journal."""
+        pieces, left = list[Piece](), _PIECES
+        for start, stop in self._islands():
+            end = min(stop, start + left)
+            if start < end:
+                pieces.append((start, end, self._partial.hash(start, end)))
+            left -= end - start
+        return tuple(pieces)
 
     def _run(self) -> None:
         try:
@@ -183,3 +215,9 @@ class Front:
     def _all_marks(self, last: Mark) -> tuple[Mark, ...]:
         """Marks made and marks of the earlier run that are still ahead."""
         return tuple(sorted({**dict(self._claims), **dict(self._marks), **dict([last])}.items()))
+
+
+def _proven(partial: Partial) -> dict[int, int]:
+    """Where the pieces begin and end whose bytes are still what the journal says of them."""
+    pieces = partial.journal.pieces
+    return {start: end for start, end, digest in pieces if partial.hash(start, end) == digest}

@@ -13,18 +13,17 @@ import os
 import socket
 import ssl
 import threading
-import time
-import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial, partialmethod
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any, Final, Self
+from typing import Any, Final, Literal, Self
 
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import exceptions as faults
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection
+from urllib3.poolmanager import PoolManager
 
 from ..errors import HubUnavailable, Interrupted, Refused, SizeMismatch, WatchmanError
 from ..names import printable
@@ -33,15 +32,12 @@ from .ask import Ask, Changed, NoRanges, check_headers, extent, strong_tag
 from .events import Authorize
 from .guard import Guard, Hop, Reach, is_loopback, strip_query
 from .limits import Limits
+from .line import Answer, Lines
 from .refusals import refusal
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
-_CHUNK: Final = 1 << 20
+_CHUNK: Final = 256 << 10  # a buffer of that size is made for each read: thirty lines have one each
 _ERROR_BODY: Final = 64 << 10
-_SCHEMES: Final = {
-    "http": (HTTPConnectionPool, HTTPConnection),
-    "https": (HTTPSConnectionPool, HTTPSConnection),
-}
 
 
 class Body:
@@ -52,11 +48,9 @@ class Body:
     come, None if nobody says.
     """
 
-    def __init__(
-        self, response: requests.Response, ask: Ask, hop: Hop, limits: Limits, stop: threading.Event
-    ) -> None:
+    def __init__(self, response: requests.Response, ask: Ask, hop: Hop, stop: threading.Event) -> None:
         self._response, self._raw = response, response.raw
-        self._ask, self._limits, self._stop = ask, limits, stop
+        self._ask, self._stop = ask, stop
         self.hop = hop
         self.validator = strong_tag(response.headers.get("ETag"))
         self.modified = response.headers.get("Last-Modified")
@@ -65,7 +59,6 @@ class Body:
         self.stop = end
         self.whole = response.status_code == 200
         self._peeked = b""
-        self._window = (time.monotonic(), 0)
 
     def __enter__(self) -> Self:
         return self
@@ -101,7 +94,6 @@ class Body:
             data: bytes = self._raw.read1(_CHUNK, decode_content=False) or b""
         except (faults.HTTPError, OSError, ValueError) as fault:
             raise translate(fault, hop=self.hop, hub=self._ask.hub, begun=True) from fault
-        self._pace(len(data))
         if self.left is not None:
             self.left -= len(data)
             if self.left < 0:
@@ -112,17 +104,6 @@ class Body:
                 raise Interrupted(f"{self._ask.name}: the line broke with {self.left:,} bytes to come")
         return data
 
-    def _pace(self, count: int) -> None:
-        """Give up on a line that only drips; each recv has the stall limit as its own timeout."""
-        since, seen = self._window
-        seen += count
-        now = time.monotonic()
-        if now - since >= self._limits.stall:
-            if seen < self._limits.least and self.left:
-                raise Interrupted(f"{self._ask.name}: only {seen:,} bytes came in {now - since:.0f} s")
-            since, seen = now, 0
-        self._window = (since, seen)
-
 
 class Client:
     """Asks for files. One for a run: threads share its connections; `abort` breaks them all."""
@@ -130,9 +111,7 @@ class Client:
     def __init__(self, *, guard: Guard, limits: Limits, authorize: Authorize, stop: threading.Event) -> None:
         self._guard, self._limits = guard, limits
         self._authorize, self._stop = authorize, stop
-        self._lines: weakref.WeakKeyDictionary[socket.socket, int] = weakref.WeakKeyDictionary()
-        self._lines_lock = threading.Lock()
-        self._asking = threading.local()
+        self._lines = Lines(stop)
         self._met: set[str] = set()  # hosts that were there in this run: if they vanish, it is for a while
         reaches: tuple[Reach, ...] = ("public", "loopback", "any")
         self._sessions = {reach: self._session(reach) for reach in reaches}
@@ -145,11 +124,8 @@ class Client:
             session.close()
 
     def abort(self, line: int | None = None) -> None:
-        """Break the connections of a line, or all, so that threads waiting for bytes wake up."""
-        with self._lines_lock:
-            found = [sock for sock, one in self._lines.items() if line in (None, one)]
-        for sock in found:
-            shut(sock)
+        """Break the connections of a line, or all, so that threads waiting for them wake up."""
+        self._lines.abort(line)
 
     def open(self, ask: Ask, *, direct: Hop | None = None) -> Body:
         """Follow the redirects to the bytes; `direct` starts at a hop that an earlier answer came from.
@@ -159,7 +135,7 @@ class Client:
             HubUnavailable, Interrupted: may go better later.
             WatchmanError: Refused, NotAModel, SizeMismatch, or what the hub says: see `refusals`.
         """
-        self._asking.line = ask.line
+        self._lines.begin(ask.line)
         hop = direct or self._guard.check_url(ask.url)
         for _ in range(self._limits.redirects + 1):
             response = self._get(hop, ask)
@@ -191,6 +167,8 @@ class Client:
                 proxies={} if is_loopback(hop.host) else requests.utils.get_environ_proxies(hop.url),
                 verify=os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True,
             )
+        except Interrupted as fault:
+            raise Interrupted(f"{ask.name}: {fault.message}") from fault
         except (requests.RequestException, faults.HTTPError, OSError, ValueError) as fault:
             if self._stop.is_set():
                 raise Interrupted(f"{ask.name}: stopped") from fault
@@ -202,7 +180,7 @@ class Client:
         if response.status_code == 416 and ask.stop is not None:
             raise Changed if ask.start else NoRanges
         if response.status_code not in (200, 206):
-            body = _error_body(response, patience=self._limits.stall)
+            body = _error_body(response)
             raise refusal(
                 response.status_code,
                 response.headers,
@@ -212,65 +190,87 @@ class Client:
                 elsewhere=elsewhere,
             )
         check_headers(response.headers, ask, shown=hop.shown)
-        return Body(response, ask, hop, self._limits, self._stop)
+        return Body(response, ask, hop, self._stop)
 
     def _session(self, reach: Reach) -> requests.Session:
         """A session whose direct connections pass the guard; without netrc and cookies."""
         session = requests.Session()
         session.trust_env = False
         session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
-        adapter = _Adapter(_guarded_pools(self._guard, reach, self._use), self._limits.connections)
+        adapter = _Adapter(self._lines_to(reach), self._lines_to("proxies"), self._limits.connections)
         session.mount("https://", adapter)
         session.mount("http://", adapter)
         return session
 
-    def _use(self, host: str, sock: socket.socket) -> None:
-        """Note on whose line this thread now waits, on a new connection or on one that was open."""
-        with self._lines_lock:
-            self._met.add(host)
-            self._lines[sock] = self._asking.line
+    def _lines_to(self, reach: Reach | Literal["proxies"]) -> _Kinds:
+        """Kinds of connections that can be broken off; but for those to proxies the guard makes them."""
+
+        def new(connection: HTTPConnection, kind: type[HTTPConnection]) -> socket.socket:
+            if reach == "proxies":
+                return self._lines.dial(partial(kind._new_conn, connection))  # noqa: SLF001 - its hook
+            sock = self._lines.dial(partial(_connect, connection, self._guard, reach))
+            self._met.add(connection.host)
+            return sock
+
+        def connect(connection: HTTPConnection, kind: type[HTTPConnection]) -> None:
+            with self._lines.connecting():
+                kind.connect(connection)
+
+        def answer(connection: HTTPConnection, kind: type[HTTPConnection]) -> Any:
+            if connection.sock is not None:  # a new connection, or one that was open
+                self._lines.use(connection.sock)
+            return kind.getresponse(connection)
+
+        made = partial(Answer, patience=self._limits.stall, least=self._limits.least)
+
+        def kind_of(kind: type[HTTPConnection]) -> type[HTTPConnection]:
+            methods = {"_new_conn": new, "connect": connect, "getresponse": answer}
+            own = {name: partialmethod(method, kind=kind) for name, method in methods.items()}
+            return type("Line", (kind,), {**own, "response_class": staticmethod(made)})
+
+        return kind_of
+
+
+_Kinds = Callable[[type[HTTPConnection]], type[HTTPConnection]]
 
 
 class _Adapter(HTTPAdapter):
-    """An adapter whose direct pools are those given; proxies keep the usual ones."""
+    """An adapter whose connections are of kinds of ours: `direct` ones, and those to `proxies`."""
 
-    def __init__(self, pools: dict[str, type[HTTPConnectionPool]], size: int) -> None:
-        self._pools = pools
+    def __init__(self, direct: _Kinds, proxies: _Kinds, size: int) -> None:
+        self._direct, self._proxies = direct, proxies
         super().__init__(pool_connections=size, pool_maxsize=size, max_retries=0)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = self._pools
+        _make_of(self.poolmanager, self._direct)
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        known = proxy in self.proxy_manager
+        manager = super().proxy_manager_for(proxy, **kwargs)
+        if not known:
+            _make_of(manager, self._proxies)
+        return manager
 
 
-def _guarded_pools(
-    guard: Guard, reach: Reach, use: Callable[[str, socket.socket], None]
-) -> dict[str, type[HTTPConnectionPool]]:
-    """Pool classes by scheme whose sockets come from the guard; `use` hears of each that is waited on."""
-
-    def connect(connection: HTTPConnection) -> Any:
-        timeout = connection.timeout if isinstance(connection.timeout, int | float) else None
-        try:
-            sock = guard.connect(connection.host, connection.port or 0, reach=reach, timeout=timeout)
-        except TimeoutError as fault:
-            raise faults.ConnectTimeoutError(connection, f"no connection in {timeout} s") from fault
-        except OSError as fault:
-            raise faults.NewConnectionError(connection, f"no connection: {fault}") from fault
-        use(connection.host, sock)
-        return sock
-
-    def guarded(kind: type[HTTPConnection]) -> type[HTTPConnection]:
-        def answer(connection: HTTPConnection) -> Any:
-            if connection.sock is not None:  # TLS has wrapped the one that was connected
-                use(connection.host, connection.sock)
-            return kind.getresponse(connection)
-
-        return type("GuardedConnection", (kind,), {"_new_conn": connect, "getresponse": answer})
-
-    return {
-        scheme: type("GuardedPool", (pool,), {"ConnectionCls": guarded(connection)})
-        for scheme, (pool, connection) in _SCHEMES.items()
+def _make_of(manager: PoolManager, kinds: _Kinds) -> None:
+    """Have a manager make its connections of kinds of ours."""
+    pools: Mapping[str, Any] = manager.pool_classes_by_scheme
+    manager.pool_classes_by_scheme = {
+        scheme: type("Lines", (pool,), {"ConnectionCls": kinds(pool.ConnectionCls)})
+        for scheme, pool in pools.items()
     }
+
+
+def _connect(connection: HTTPConnection, guard: Guard, reach: Reach) -> socket.socket:
+    """A socket from the guard, with the faults that urllib3 knows."""
+    timeout = connection.timeout if isinstance(connection.timeout, int | float) else None
+    try:
+        return guard.connect(connection.host, connection.port or 0, reach=reach, timeout=timeout)
+    except TimeoutError as fault:
+        raise faults.ConnectTimeoutError(connection, f"no connection in {timeout} s") from fault
+    except OSError as fault:
+        raise faults.NewConnectionError(connection, f"no connection: {fault}") from fault
 
 
 class UnknownName(HubUnavailable):
@@ -304,7 +304,7 @@ def _words(fault: Exception, *, begun: bool) -> str:
     if _is_proxys(fault):
         return "the proxy does not let it through; check HTTPS_PROXY and NO_PROXY"
     if find_cause(fault, faults.TimeoutError) or find_cause(fault, TimeoutError):
-        return "nothing came for too long" if begun else "no answer in time"
+        return "next to nothing came for too long" if begun else "no answer in time"
     if find_cause(fault, ssl.SSLError) or find_cause(fault, faults.SSLError):
         return "the TLS connection broke"
     return printable(system_words(fault)) or (
@@ -318,27 +318,11 @@ def _is_proxys(fault: Exception) -> bool:
     return any(find_cause(fault, kind) for kind in kinds)
 
 
-def _error_body(response: requests.Response, *, patience: float) -> bytes:
-    """The first bytes of an error's body, as far as they come within some seconds."""
-    until, body = time.monotonic() + patience, b""
-    try:
-        while len(body) < _ERROR_BODY and time.monotonic() < until:
-            data: bytes = response.raw.read1(_ERROR_BODY - len(body), decode_content=True)
-            if not data:
-                break
+def _error_body(response: requests.Response) -> bytes:
+    """The first bytes of an error's body, as far as they come."""
+    body = b""
+    with suppress(faults.HTTPError, OSError):
+        while data := response.raw.read1(_ERROR_BODY - len(body), decode_content=True):
             body += data
-    except (faults.HTTPError, OSError):
-        return b""
-    finally:
-        response.close()
+    response.close()
     return body
-
-
-def shut(sock: socket.socket) -> None:
-    """Wake whoever waits on a socket.
-
-    Past `SSLSocket.shutdown`, which makes a plain socket of it: another thread would then read what is left
-    of the TLS records, undeciphered, as bytes of the file.
-    """
-    with suppress(OSError):  # it is already gone
-        socket.socket.shutdown(sock, socket.SHUT_RDWR)

@@ -3,7 +3,8 @@
     {"schema": "comfywatchman.partial/1",
      "hub", "id", "url" (no query), "expected_size", "digests",      which file it is
      "size", "validator", "modified",                                as the server said
-     "marks": [[end, sha256 of bytes 0…end], …]}                     synced before written
+     "marks": [[end, sha256 of bytes 0…end], …],                     synced before written
+     "pieces": [[start, end, sha256 of bytes start…end], …]}         the same, behind gaps
 
 It holds no signed address, token or query. Anybody may have written one: it is believed only as far as the
 bytes themselves bear it out.
@@ -25,6 +26,7 @@ JOURNAL_LIMIT: Final = 4 << 20
 _HEX: Final = re.compile(r"[0-9a-f]{64}")
 
 Mark = tuple[int, str]  # (end, hex of the SHA-256 of all bytes before it)
+Piece = tuple[int, int, str]  # (start, end, hex of the SHA-256 of the bytes between), behind a gap
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,11 +60,22 @@ class Journal:
     validator: str | None = None
     modified: str | None = None
     marks: tuple[Mark, ...] = ()
+    pieces: tuple[Piece, ...] = ()
 
     @property
     def done(self) -> int:
         """Bytes from the start that may be kept."""
         return self.marks[-1][0] if self.marks else 0
+
+    @property
+    def end(self) -> int:
+        """Where the last of the bytes that may be kept ends."""
+        return self.pieces[-1][1] if self.pieces else self.done
+
+    @property
+    def held(self) -> int:
+        """All bytes that may be kept."""
+        return self.done + sum(end - start for start, end, _ in self.pieces)
 
     def to_bytes(self) -> bytes:
         """The journal as it lies on disk."""
@@ -79,6 +92,7 @@ class Journal:
                 "validator": self.validator,
                 "modified": self.modified,
                 "marks": self.marks,
+                "pieces": self.pieces,
             }
         ).encode()
 
@@ -107,10 +121,21 @@ def parse_journal(data: bytes) -> Journal:
         or not all(_HEX.fullmatch(h) for _, h in marks)
     ):
         raise value["marks"].fault("rising ends with SHA-256 digests")
+    done = ends[-1] if ends else 0
     return Journal(
         identity=identity,
         size=value["size"].integer_or_none(),
         validator=value["validator"].text_or_none(),
         modified=value["modified"].text_or_none(),
         marks=marks,
+        pieces=_parse_pieces(value["pieces"], done) if value["pieces"].json is not None else (),
     )
+
+
+def _parse_pieces(value: Value, done: int) -> tuple[Piece, ...]:
+    pieces = tuple((piece[0].integer(), piece[1].integer(), piece[2].text()) for piece in value.items())
+    places = [place for start, end, _ in pieces for place in (start, end)]
+    rises = places == sorted({done, *places})[1:] if done else not places
+    if not rises or not all(_HEX.fullmatch(hex_) for _, _, hex_ in pieces):
+        raise value.fault("rising places behind the last mark, with SHA-256 digests")
+    return pieces

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
@@ -49,16 +49,25 @@ class Sink:
 
 
 class Lanes:
-    """Brings the bytes from `first` to the end of a file whose size is known."""
+    """Brings what is missing of a file whose size is known; `gaps` are where, in order, besides `ask`."""
 
-    def __init__(self, client: Client, ask: Ask, sink: Sink, limits: Limits, pace: Pace) -> None:
+    def __init__(
+        self,
+        client: Client,
+        ask: Ask,
+        sink: Sink,
+        limits: Limits,
+        pace: Pace,
+        *,
+        gaps: Iterable[tuple[int, int]],
+    ) -> None:
         self._client, self._ask, self._limits, self._pace = client, ask, limits, pace
         self._sink = replace(sink, report=self._came)
         self._report = sink.report
         self._brought = 0
         self._size = ask.size or 0
         self._lock = threading.Lock()
-        self._left: list[tuple[int, int]] = []  # ranges that a lane gave back
+        self._left = sorted(gaps, reverse=True)  # and what lanes gave back; the first stands last
         self._running = 0
         self._ended = False
         self._lanes: list[Future[None]] = []
@@ -72,9 +81,9 @@ class Lanes:
             WatchmanError, OSError: the fault of the last lane to give up.
         """
         self._share, self._hop = share, first.hop
-        self._next = self._ask.stop or 0
-        if first.stop is not None and first.stop < self._next:
-            self._give_back(first.stop, self._next)
+        asked = self._ask.stop or 0
+        if first.stop is not None and first.stop < asked:
+            self._give_back(first.stop, asked)
         self._running = 1
         with Hands(self._limits.segments, name="comfywatchman-lane") as self._pool:
             self._lane(first)
@@ -121,13 +130,12 @@ class Lanes:
         with self._lock:
             if self._ended or self._fatal() or self._running > self._room():
                 return None
-            if self._left:
-                start, stop = self._left.pop()
-            elif self._next < self._size:
-                start, stop = self._next, min(self._next + self._limits.segment, self._size)
-                self._next = stop
-            else:
+            if not self._left:
                 return None
+            start, end = self._left.pop()
+            stop = min(start + self._limits.segment, end)
+            if stop < end:
+                self._left.append((stop, end))
         try:
             body = self._client.open(replace(self._ask, start=start, stop=stop), direct=self._hop)
         except BaseException:
@@ -157,7 +165,7 @@ class Lanes:
             self._brought += count
             if self._ended:
                 return
-            ranges = len(self._left) + -(-(self._size - self._next) // self._limits.segment)
+            ranges = sum(-((start - stop) // self._limits.segment) for start, stop in self._left)
             wanted = min(self._room(), self._running + ranges)
             for _ in range(self._running, wanted):
                 self._running += 1

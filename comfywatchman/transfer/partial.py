@@ -20,11 +20,13 @@ from dataclasses import replace
 from typing import Final
 
 from ..decode import DecodeError
+from ..hasher import Hasher
 from .claim import claim, journal_name, lock, part_name, parts_of
-from .journal import JOURNAL_LIMIT, Identity, Journal, Mark, parse_journal
+from .journal import JOURNAL_LIMIT, Identity, Journal, Mark, Piece, parse_journal
 from .place import Place, reserve, sync
 
 _LOG: Final = logging.getLogger(__name__)
+_BLOCK: Final = 1 << 20
 
 
 class Partial:
@@ -48,7 +50,7 @@ class Partial:
             if found is None:
                 continue
             if best is not None:
-                found, best = sorted((found, best), key=lambda partial: partial.journal.done)
+                found, best = sorted((found, best), key=lambda partial: partial.journal.held)
                 found.clear()
             else:
                 best = found
@@ -99,6 +101,14 @@ class Partial:
         view[: len(data)] = data  # pragma: no cover
         return len(data)  # pragma: no cover
 
+    def hash(self, start: int, end: int) -> str:
+        """The SHA-256 of the bytes between two places, in hex; of fewer where the file ends before."""
+        hasher, buffer = Hasher({"sha256"}), memoryview(bytearray(_BLOCK))
+        while start < end and (count := self.read_into(start, buffer[: end - start])):
+            hasher.update(buffer[:count])
+            start += count
+        return hasher.sha256().hex
+
     def size(self) -> int:
         """Bytes of the file, holes counted."""
         return os.fstat(self._fd).st_size
@@ -118,7 +128,7 @@ class Partial:
             raise
 
     def trim(self, size: int) -> None:
-        """Cut the file, and the marks, to a size; bytes that have got another name are left alone.
+        """Cut the file, its marks and pieces, to a size; bytes that have got another name are left alone.
 
         Giving up after a failed publish comes by here, when the file may already be the finished model.
         """
@@ -126,7 +136,8 @@ class Partial:
             return
         os.ftruncate(self._fd, size)
         marks = tuple(mark for mark in self.journal.marks if mark[0] <= size)
-        self.journal = replace(self.journal, marks=marks)
+        pieces = tuple(piece for piece in self.journal.pieces if piece[1] <= size)
+        self.journal = replace(self.journal, marks=marks, pieces=pieces)
 
     def restart(self) -> None:
         """Forget every byte: the file is another one now."""
@@ -138,9 +149,9 @@ class Partial:
         """Keep what the server says the bytes are of."""
         self.journal = replace(self.journal, size=size, validator=validator, modified=modified)
 
-    def checkpoint(self, marks: tuple[Mark, ...]) -> None:
-        """Sync the bytes, then write down that they can be trusted up to the last mark."""
-        self.journal = replace(self.journal, marks=marks)
+    def checkpoint(self, marks: tuple[Mark, ...], pieces: tuple[Piece, ...] = ()) -> None:
+        """Sync the bytes, then write down that they can be trusted up to the last mark, and in pieces."""
+        self.journal = replace(self.journal, marks=marks, pieces=pieces)
         sync(self._fd)
         self.place.write_whole(journal_name(self.name), self.journal.to_bytes(), lasting=True)
 
@@ -200,7 +211,7 @@ class Partial:
 def kept_bytes(place: Place, target: str, identity: Identity) -> int:
     """Bytes of that file which already lie in a partial here; nothing is changed."""
     journals = (_read_journal(place, name) for name in parts_of(place, target))
-    return max((j.done for j in journals if j and j.identity == identity), default=0)
+    return max((j.held for j in journals if j and j.identity == identity), default=0)
 
 
 def sweep(place: Place, target: str, identity: Identity) -> None:
@@ -245,5 +256,6 @@ def _adopt(place: Place, name: str, identity: Identity) -> Partial | None:
     if not partial.is_ours() or journal is None:
         partial.clear()
         return None
-    partial.trim(0 if partial.size() < journal.done else journal.done)
+    size = partial.size()
+    partial.trim(0 if size < journal.done else min(size, journal.end))
     return partial

@@ -29,7 +29,7 @@ from .limits import Limits
 from .owner import find_self
 from .preflight import Problem, preflight
 from .rows import PATIENCE, Ids, Standing, open_base
-from .shared import Shared, clear_partials, device_of
+from .shared import Shared, clear_partials, device_of, find_begun
 from .store import Store
 
 __all__ = ["Guard", "Limits", "Problem", "Queue", "preflight", "run"]
@@ -133,10 +133,10 @@ class Queue:
     def cancel(self, ids: Ids = None) -> None:
         """Give up what did not end yet, and throw away what came of it."""
         moved = self._store.move(ids, start=OPEN, to=State.CANCELLED)
-        held = {id_ for id_, standing in self._store.standings(moved).items() if standing.owner}
-        for entry in self._store.entries(moved):
-            if entry.id not in held:  # else who has it in hand does so
-                clear_partials(entry, self._roots)
+        free = [id_ for id_, standing in self._store.standings(moved).items() if not standing.owner]
+        begun = find_begun(self._store.targets(free))  # of the others, who has them in hand clears it away
+        for entry in self._store.entries(begun):
+            clear_partials(entry, self._roots)
 
     def remove(self, ids: Ids = None) -> None:
         """Forget entries that ended."""

@@ -97,6 +97,19 @@ class Rows:
             for row in rows
         }
 
+    def targets(self, ids: Ids = None) -> dict[str, Path]:
+        """Where entries go to, without reading all of them; on nobody's word but the file's."""
+        rows = self._read(
+            "SELECT id, json_extract(transfer, '$.root'), json_extract(transfer, '$.path') FROM entries"
+            f" WHERE {AMONG} AND json_valid(transfer)",
+            ids=json_list(ids),
+        )
+        return {
+            str(id_): Path(root, path)
+            for id_, root, path in rows
+            if isinstance(root, str) and isinstance(path, str)
+        }
+
     def order(self) -> list[str]:
         """The ids of all entries, in the order in which they are carried out."""
         rows = self._read("SELECT id FROM entries ORDER BY priority DESC, position")

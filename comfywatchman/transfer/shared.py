@@ -19,6 +19,7 @@ from typing import Final, Self
 
 from ..errors import IndexLocked, Interrupted, NoSpace, Refused, WatchmanError
 from ..plan import Consent, Transfer
+from .claim import begun_in
 from .crew import Crew
 from .entry import Entry, failure
 from .events import Listener, OnEnd, Outcome, Progress, State
@@ -247,6 +248,13 @@ def check_trust(entry: Entry, roots: tuple[str, ...]) -> None:
         raise Refused(f"{transfer.path}: {transfer.root} is no root of this installation")
     if transfer.consent is Consent.REFUSED:
         raise Refused(f"{transfer.path}: {transfer.reason}")
+
+
+def find_begun(targets: Mapping[str, Path]) -> list[str]:
+    """The keys of the targets beside which something unfinished lies; each folder is listed once."""
+    folders = {path.parent for path in targets.values()}
+    begun = {folder / name for folder in folders for name in begun_in(folder)}
+    return [key for key, path in targets.items() if path in begun]
 
 
 def clear_partials(entry: Entry, roots: tuple[str, ...]) -> None:

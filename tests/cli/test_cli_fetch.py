@@ -6,6 +6,7 @@ import ctypes
 import errno
 import json
 import os
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,33 @@ def test_fetch_again(desk: Desk) -> None:
     assert (ran.status, ran.document["transfers"], len(ran.document["kept"])) == (0, [], 3)
     assert desk.hub.log.counts() == fetched
     assert "2 here already. Ready to queue." in desk.run("fetch", flow).out
+
+
+NFD = unicodedata.normalize("NFD", "café.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("name", "saved"),
+    [
+        ("ink v3.safetensors", "ink v3.safetensors"),
+        ("ink v3.gguf", "ink v3.safetensors"),  # another format than the hub has
+        (NFD, unicodedata.normalize("NFC", NFD)),
+    ],
+    ids=["same", "format", "Unicode form"],
+)
+def test_other_name_than_the_widgets(desk: Desk, name: str, saved: str) -> None:
+    """What had to be saved under another name than a node asks for is not called ready, now or later."""
+    desk.hub.add_model("Ink Wash", {"ink v3.safetensors": LORA})
+    flow = desk.workflow(desk.lora(name, hash=SHA, hash_type="SHA256"))
+    is_exact = name == saved
+    told = f"the workflow writes its name otherwise: choose {saved} in the node"
+    out = desk.run("fetch", flow).out
+    assert list(desk.files()) == [f"loras/{saved}"]
+    assert (told in out, "Ready to queue." in out) == (not is_exact, is_exact)
+    again = desk.run("fetch", flow).out
+    assert (f"is here as loras/{saved}" in again, "Ready to queue." in again) == (not is_exact, is_exact)
+    if not is_exact:
+        assert f"→ choose {saved} in the node" in again
 
 
 def test_words_for_a_person(desk: Desk) -> None:

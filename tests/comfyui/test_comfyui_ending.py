@@ -71,7 +71,7 @@ def test_ends_at_once(installation: Installation, tmp_path: Path) -> None:
             running.start()
             wait(lambda: [one["state"] for one in transfers(running)].count("running") == len(BIG))
             # the better of two: others may keep the machine busy, what waits for bytes does so each time
-            assert min(first, seconds_to_stop(running)) < max(2.0, idle + 1.0)
+            assert min(first, seconds_to_stop(running)) < max(2.0, 3 * idle)
             assert not [*running.models.rglob("*.safetensors")]
             kept = sum(part.stat().st_size for part in running.models.rglob("*.cwpart"))
             assert kept

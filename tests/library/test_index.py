@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -21,7 +22,7 @@ from comfywatchman.air import parse_thing
 from comfywatchman.catalog import LocalFile, RemoteFile, Verification
 from comfywatchman.digest import Digest
 from comfywatchman.errors import FileChanged, IndexLocked, IndexTooNew, Interrupted
-from comfywatchman.library.index import ACTIVE_CHECKPOINT, FILE_NAME, KEPT, Index
+from comfywatchman.library.index import ACTIVE_CHECKPOINT, FILE_NAME, KEPT, READING, Index
 from comfywatchman.library.indexed import Indexed, read_row, write_row
 from comfywatchman.library.origin import Origin, origin_of
 from comfywatchman.library.scan import list_file
@@ -317,6 +318,100 @@ def test_locked(disk: Disk) -> None:
             (disk.root / "a.safetensors").unlink()
             assert index.find_link(parse_thing("11")) == ()
         assert index.find_listed(other) is None
+
+
+@pytest.fixture
+def held(disk: Disk, index: Index) -> Iterator[sqlite3.Connection]:
+    """Another program with the index of a file that came and went; it has yet to lock it."""
+    index.put(disk.fetched("a.safetensors"))
+    with closing(sqlite3.connect(disk.home / FILE_NAME, isolation_level=None)) as blocker:
+        yield blocker
+
+
+def test_reading_waits_for_no_writer(disk: Disk, index: Index, held: sqlite3.Connection) -> None:
+    """Who looks something up waits for no writer, also where it finds out that a file is gone."""
+    held.execute("BEGIN EXCLUSIVE")
+    (disk.root / "a.safetensors").unlink()
+    began = time.monotonic()
+    assert index.find_link(parse_thing("11")) == ()
+    assert time.monotonic() - began < 0.5
+    assert held.execute("SELECT gone FROM files").fetchall() == [(None,)]
+    held.execute("ROLLBACK")
+    index.find_link(parse_thing("11"))
+    assert held.execute("SELECT gone IS NULL FROM files").fetchall() == [(0,)]
+
+
+def test_reading_what_nobody_else_may(disk: Disk, index: Index, held: sqlite3.Connection) -> None:
+    """A file that a program keeps for itself is not waited for long, opened or not; it is told who has it."""
+    file = disk.fetched("a.safetensors").file
+    index.close()
+    held.execute("PRAGMA locking_mode = EXCLUSIVE")
+    held.execute("BEGIN EXCLUSIVE")
+    for opened in (Index(disk.home), Index(disk.home, patience=0.1)):
+        with opened:
+            began = time.monotonic()
+            with pytest.raises(IndexLocked, match=r"index.sqlite3: another program keeps it locked"):
+                opened.find_listed(file)
+            assert time.monotonic() - began < 2 * READING
+
+
+def test_writer_that_waits_keeps_no_reader_waiting(
+    disk: Disk, index: Index, held: sqlite3.Connection
+) -> None:
+    """While one thread waits to write, others of the same process read."""
+    other = disk.fetched("b.safetensors", "other")
+    held.execute("BEGIN IMMEDIATE")
+    writer = threading.Thread(target=lambda: index.put(other))
+    writer.start()
+    time.sleep(0.1)
+    began = time.monotonic()
+    for _ in range(3):
+        assert index.find(disk.root / "a.safetensors") is not None
+    assert time.monotonic() - began < 1
+    assert writer.is_alive()
+    held.execute("ROLLBACK")
+    writer.join()
+    assert index.find(disk.root / "b.safetensors") is not None
+
+
+def test_half_characters(disk: Disk, index: Index) -> None:
+    """What is no Unicode, in a chosen name or in what a hub says, breaks nothing."""
+    odd = "ink\udcff\ud83d.safetensors"
+    assert index.remember(ACTIVE_CHECKPOINT, odd) == index.recall(ACTIVE_CHECKPOINT)
+    assert index.remember(ACTIVE_CHECKPOINT, odd).revision == 1
+    assert index.remember(ACTIVE_CHECKPOINT, "ink.safetensors").revision == 2
+    origin = Origin(hub="huggingface", model_id=odd, model_name=odd, trigger_words=("ink", odd))
+    known = index.put(replace(disk.fetched("a.safetensors"), origin=origin))
+    (found,) = index.find_digest(known.file.digests[0])
+    assert found.origin is not None
+    assert (found.origin.model_name, found.origin.trigger_words[0]) == ("ink??.safetensors", "ink")
+    assert index.put(replace(known, file=replace(known.file, path=odd))).file.path == odd
+    assert index.find(disk.root / odd) is None
+
+
+def test_choice_of_another_hand(disk: Disk, index: Index) -> None:
+    """A choice in bytes that are no text is none."""
+    index.remember(ACTIVE_CHECKPOINT, "a")
+    with closing(sqlite3.connect(disk.home / FILE_NAME)) as base:
+        base.execute("UPDATE choices SET value = x'ff00'")
+        base.commit()
+    assert index.recall(ACTIVE_CHECKPOINT) is None
+
+
+def test_rows_that_do_not_fit(disk: Disk, caplog: pytest.LogCaptureFixture) -> None:
+    """A file with another table of files is made anew, and what fits is kept."""
+    with Index(disk.home) as index:
+        index.remember(ACTIVE_CHECKPOINT, "a")
+    with closing(sqlite3.connect(disk.home / FILE_NAME)) as base:
+        base.executescript("DROP TABLE files; CREATE TABLE files (real TEXT); INSERT INTO files VALUES ('x')")
+    with Index(disk.home) as index:
+        assert index.find_digest(BLAKE3) == ()
+        known = index.put(disk.fetched("a.safetensors"))
+    with Index(disk.home) as index:
+        assert index.find(disk.root / "a.safetensors") == known
+        assert (chosen := index.recall(ACTIVE_CHECKPOINT)) is not None
+        assert chosen.value == "a"
+    assert "made anew with 2" in caplog.text
 
 
 def test_damaged(disk: Disk, caplog: pytest.LogCaptureFixture) -> None:

@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ Plant = Callable[..., Path]
 posix_only = pytest.mark.skipif(os.name != "posix", reason="POSIX file systems")
 
 
-def scan(top: Path, folder: str = "loras", **options: int) -> Listing:
+def scan(top: Path, folder: str = "loras", **options: Any) -> Listing:
     return scan_roots([Root(folder=folder, path=top)], **options)
 
 
@@ -255,6 +256,21 @@ def test_all_roots(comfyui: Path, plant: Plant):
         ("newpack", "n.onnx"),
         ("ultralytics", "bbox/face.pt"),
         ("ultralytics_bbox", "face.pt"),
+    ]
+
+
+def test_known_files_are_the_same_values(tmp_path: Path, plant: Plant):
+    """A file that is as it was known is that very value; one that changed, moved or is new is another."""
+    plant("stays.safetensors", "grows.safetensors", "goes.safetensors")
+    before = scan(tmp_path)
+    (tmp_path / "grows.safetensors").write_bytes(b"more")
+    (tmp_path / "goes.safetensors").rename(tmp_path / "came.safetensors")
+
+    after = scan(tmp_path, known=before.files)
+
+    assert after.files == scan(tmp_path).files
+    assert [file.path for file in after.files if any(file is one for one in before.files)] == [
+        "stays.safetensors"
     ]
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from routes_kit import BY_PLACE, Server, served, serving, ui
 
+from comfywatchman.demo import models
 from comfywatchman.errors import WatchmanError
 from comfywatchman.routes.api import ROUTES
 from comfywatchman.routes.guard import BODY, STEPS, Caller, Doors, Gate
@@ -220,6 +221,56 @@ def test_doubled_headers(server: Server, lines: str, status: set[int]) -> None:
     with socket.create_connection(("127.0.0.1", server.port), 10) as line:
         line.sendall(f"GET {PREFIX}status HTTP/1.1\r\n{lines.format(host=server.host)}\r\n\r\n".encode())
         assert int(line.recv(100).split()[1]) in status
+
+
+def test_own_header_twice(server: Server) -> None:
+    """Our own header may not say two things either."""
+    write = "Content-Type: application/json\r\nContent-Length: 2"
+    for twice, status in (("1\r\nX-Comfywatchman: 0", 403), ("0\r\nX-Comfywatchman: 1", 403), ("1", 200)):
+        with socket.create_connection(("127.0.0.1", server.port), 10) as line:
+            head = f"PATCH {PREFIX}settings HTTP/1.1\r\nHost: {server.host}\r\n{write}"
+            line.sendall(f"{head}\r\nX-Comfywatchman: {twice}\r\n\r\n{{}}".encode())
+            assert int(line.recv(100).split()[1]) == status
+
+
+def test_names_of_this_machine(server: Server) -> None:
+    """No other spelling of an address of this machine, and no name beside it, is taken for ours."""
+    port = server.port
+    spellings = ["127.0.0.1.", "127.1", "2130706433", "0x7f000001", "[::ffff:127.0.0.1]", "[0:0:0:0:0:0:0:1]"]
+    spellings += ["[::1%25lo]", "[::1%lo]", "localhost.localdomain", "a@127.0.0.1", "local\u017fhost"]
+    hosts = [f"{spelling}:{port}" for spelling in spellings]
+    hosts += [f"127.0.0.1:{port}, evil.test", f"127.0.0.1:{port}/x", f"127.0.0.1:0{port}", "127.0.0.1:"]
+    for host in hosts:
+        head = f"GET {PREFIX}status HTTP/1.1\r\nHost: {host}\r\nX-Forwarded-Host: {server.host}\r\n\r\n"
+        with socket.create_connection(("127.0.0.1", port), 10) as line:
+            line.sendall(head.encode())
+            assert int(line.recv(100).split()[1]) == 403, host
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "words/loras/..%2f..%2f..%2foutside.safetensors",
+        "words/loras/..%2f..%2foutside.safetensors",
+        "words/loras/..%5c..%5coutside.safetensors",
+        "words/..%2f/outside.safetensors",
+        "words/%2e%2e/outside.safetensors",
+        "words/loras/..%2fvae%2fother.safetensors",
+        "words/loras/%00",
+        "words/loras/%ed%a0%80",
+        "transfers/..%2fsettings",
+        "plans/..%2fsettings",
+        "previews/..%2fstatus",
+    ],
+)
+def test_paths_with_more_in_them(server: Server, path: str) -> None:
+    """A slash or dots hidden in a part of a path lead nowhere: not to another file, nor to another route."""
+    for place in (server.folder, server.folder / "ComfyUI", server.models):
+        (place / "outside.safetensors").write_bytes(models.lora("outside", trigger="outside"))
+    (server.models / "vae" / "other.safetensors").write_bytes(models.vae("other"))
+    answer = server.raw("GET", PREFIX + path)
+    assert answer.status in (400, 404)
+    assert answer.code in ("not-here", "unknown-folder", "invalid-air", "transfer-gone", "plan-gone")
 
 
 @pytest.mark.parametrize("scheme", ["ftp", "https", "http"])

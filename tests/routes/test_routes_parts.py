@@ -17,7 +17,7 @@ from comfywatchman.errors import HubUnavailable, WatchmanError
 from comfywatchman.library.roots import find_roots
 from comfywatchman.plan import Consent, Transfer
 from comfywatchman.resolution import Evidence
-from comfywatchman.routes.errors import error_document, status_of
+from comfywatchman.routes.errors import TooManyPlans, error_document, status_of
 from comfywatchman.routes.events import Feed, Meter, Pulse
 from comfywatchman.routes.guard import Gate
 from comfywatchman.routes.items import Item
@@ -105,6 +105,32 @@ def test_plan_that_nobody_wants() -> None:
         review.put(Snapshot(stage="done"))
     review.fail(errors.Interrupted("x"))
     assert len(told) == before
+
+
+def test_plans_that_wait() -> None:
+    """Plans whose hub does not answer cannot pile up: past a number none is begun until one ends."""
+    hub = threading.Event()
+    plans = Plans(lambda _event, _data: None, most=2)
+
+    def work(review: Review) -> None:
+        review.put(Snapshot(stage="local"))
+        hub.wait(20)
+
+    opened = [plans.open(work) for _ in range(4)]
+    with pytest.raises(TooManyPlans):
+        plans.open(work)
+    assert plans.get(opened[-1].id) is opened[-1]  # those that are there stay
+
+    hub.set()
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        try:
+            plans.open(work)
+            break
+        except TooManyPlans:
+            time.sleep(0.01)
+    else:
+        raise AssertionError("no plan is begun any more")
 
 
 def test_meter() -> None:

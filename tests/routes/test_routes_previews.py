@@ -229,6 +229,6 @@ def test_refused(fakehub: FakeHub, tmp_path: Path, status: int | None, access: s
         (candidate,) = locked["candidates"]
         assert (candidate["access"], candidate["transfer"], candidate["hub"]) == (access, False, "civitai")
         assert candidate["page"] == "https://civitai.com/model-versions/77"
-        assert locked["reason"].startswith("civitai: ")
+        assert locked["reason"].startswith("CivitAI: ")
     assert {one["key"]: one["code"] for one in skipped}[item["key"]] == code
     assert code in {fault["code"] for fault in plan["faults"]}

@@ -162,6 +162,21 @@ def test_errors(tmp_path: Path, method: str, path: str, body: Any, code: str) ->
         assert server.ask(method, path, body).code == code
 
 
+def test_events_stay_small(fakehub: FakeHub, tmp_path: Path) -> None:
+    """What arrives all at once is told in messages of a hundred: the host writes each on its event loop."""
+    files = {f"ink{n}.safetensors": models.lora(f"ink{n}", trigger="ink") for n in range(101)}
+    workflow = stock(fakehub, files)
+    with serving(tmp_path, fakehub) as server:
+        plan = server.plan({"workflow": workflow})
+        with server.events.change:  # nobody is told meanwhile
+            server.do("POST", f"plans/{plan['id']}/fetch", {"consent": "plan"})
+            standings = server.desk.queue.standings
+            server.wait(lambda: {one.state.value for one in standings().values()} == {"verified"}, 60)
+        server.wait(lambda: sum(len(told["files"]) for told in server.events.of("library")) == len(files))
+        assert max(len(told["files"]) for told in server.events.of("library")) <= 100
+        assert max(len(told["transfers"]) for told in server.events.of("transfer")) <= 100
+
+
 def test_events(fakehub: FakeHub, tmp_path: Path) -> None:
     """Pages are told of every step, a few times a second, and of nothing they may not see."""
     workflow = stock(fakehub, {"ink.safetensors": BIG, "fog.safetensors": FILES["fog.safetensors"]})

@@ -38,8 +38,8 @@ def planned(server: Server) -> tuple[Transfer, ...]:
 
 def threads() -> set[str]:
     """Ours, but for those of requests, which end a moment after they are told to."""
-    names = {thread.name for thread in threading.enumerate()}
-    return {name for name in names if name.startswith("comfywatchman") and name != "comfywatchman-route"}
+    names = {thread.name for thread in threading.enumerate() if thread.name.startswith("comfywatchman")}
+    return {name for name in names if not name.startswith("comfywatchman-route")}
 
 
 def test_idle(server: Server) -> None:

@@ -333,6 +333,22 @@ def stall_at(count: int, seconds: float) -> Behaviour:
     return behave
 
 
+def stuck_at(place: int) -> Behaviour:
+    """Never gets past one place of the file; what lies behind it can be had."""
+
+    def behave(x: Exchange) -> None:
+        code, headers, body = x.meta()
+        start = x.range[0] if x.range else 0
+        if not start <= place < start + len(body):
+            return good(x)
+        x.head(code, ("Content-Length", str(len(body))), *headers)
+        x.raw(body[: place - start])
+        x.close = True
+        return None
+
+    return behave
+
+
 def drip(seconds: float) -> Behaviour:
     """A byte now and then."""
 
@@ -345,6 +361,33 @@ def drip(seconds: float) -> Behaviour:
             time.sleep(0.02)
             if time.monotonic() > until:
                 break
+        x.close = True
+
+    return behave
+
+
+def drip_head(pause: float, count: int = 10_000) -> Behaviour:
+    """Headers that go on and on, a byte now and then; for a while."""
+
+    def behave(x: Exchange) -> None:
+        x.raw(b"HTTP/1.1 200 OK\r\nX-Long: ")
+        for _ in range(count):
+            x.raw(b"x")
+            time.sleep(pause)
+        x.close = True
+
+    return behave
+
+
+def drip_chunk(pause: float, count: int = 10_000) -> Behaviour:
+    """A chunk whose size has an extension without end, a byte now and then."""
+
+    def behave(x: Exchange) -> None:
+        x.head(200, ("Transfer-Encoding", "chunked"), *x.tags())
+        x.raw(f"{len(x.data):x};".encode())
+        for _ in range(count):
+            x.raw(b"x")
+            time.sleep(pause)
         x.close = True
 
     return behave

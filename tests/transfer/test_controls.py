@@ -174,6 +174,25 @@ def test_marks_off(tmp_path: Path) -> None:
     assert b"rotten" in (tmp_path / NAME).read_bytes()
 
 
+def test_pieces_off(tmp_path: Path) -> None:
+    """The same for what lies behind gaps."""
+    limits = replace(QUICK, segments=4)
+    with FaultServer() as server:
+        url = server.put("/m", DATA, faults.stuck_at(50_000))
+        fetch(server, tmp_path, url, limits, digests=())
+        (part,), (journal,) = tmp_path.glob("*.cwpart"), tmp_path.glob("*.cwjournal")
+        told = json.loads(journal.read_text())
+        start, end, _ = told["pieces"][0]
+        rotten = bytearray(part.read_bytes())
+        rotten[start + 10 : start + 16] = b"rotten"
+        part.write_bytes(rotten)
+        told["pieces"] = [[start, end, sha256(bytes(rotten[start:end])).hex]]
+        journal.write_text(json.dumps(told))
+        server.put("/m", DATA)
+        fetch(server, tmp_path, url, limits, digests=())
+    assert b"rotten" in (tmp_path / NAME).read_bytes()
+
+
 # ── the disk ──
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from transfer.faults import FaultServer, cut_at, flipped, status, then
+from transfer.faults import Behaviour, FaultServer, cut_at, flipped, good, status, stuck_at, then
 from transfer.faultydisk import Plan
 from transfer.models import NAME, safetensors, sha256
 from transfer.nursery import Ended, Errand, Nursery
@@ -48,6 +48,7 @@ class Scene:
     before: Path
     name: str = NAME
     state: str = "verified"
+    fault: Behaviour | None = None  # of the server, until it is time to heal
 
     @property
     def root(self) -> Path:
@@ -59,6 +60,8 @@ class Scene:
         shutil.copytree(self.before, self.root)
         self.server.seen.clear()
         self.server.resources["/m"].count = 0
+        if self.fault is not None:
+            self.server.resources["/m"].behave = self.fault
 
     def run(self, disk: Plan | None = None) -> Ended:
         return self.nursery.run(replace(self.errand, disk=disk or Plan()))
@@ -72,6 +75,8 @@ class Scene:
 
     def heal(self) -> None:
         """One more run, on a good disk, ends it and leaves nothing about."""
+        if self.fault is not None:
+            self.server.resources["/m"].behave = good
         ended = self.run()
         if self.state == "failed":
             assert ended.error == "digest-mismatch", ended
@@ -83,7 +88,8 @@ class Scene:
         assert left == ({NAME, self.name} if self.state != "failed" else set())
 
 
-SCENES = ["stream", "lanes", "resume", "taken", "mismatch", "undigested"]
+SCENES = ["stream", "lanes", "resume", "pieces", "broken", "taken", "mismatch", "undigested"]
+LANES = {"lanes", "pieces", "broken"}
 
 
 @pytest.fixture
@@ -98,13 +104,21 @@ def scene(request: pytest.FixtureRequest, nursery: Nursery, server: FaultServer,
         root=str(tmp_path / "models"),
         size=len(DATA),
         sha256="" if kind == "undigested" else sha256(DATA).hex,
-        segments=4 if kind == "lanes" else 1,
+        segments=4 if kind in LANES else 1,
     )
     made = Scene(nursery, server, errand, before)
     if kind == "resume":
         server.put("/m", DATA, then(cut_at(90_000), status(404)))
         nursery.run(replace(errand, root=str(before)))
         assert any(before.glob("*.cwjournal"))
+        server.put("/m", DATA)
+    if kind == "broken":
+        made.fault = stuck_at(40_000)
+    if kind == "pieces":
+        server.put("/m", DATA, stuck_at(40_000))
+        nursery.run(replace(errand, root=str(before)))
+        (journal,) = before.glob("*.cwjournal")
+        assert b'"pieces": [[' in journal.read_bytes()
         server.put("/m", DATA)
     if kind == "taken":
         (before / NAME).write_bytes(OTHER)
@@ -120,7 +134,8 @@ def scene(request: pytest.FixtureRequest, nursery: Nursery, server: FaultServer,
     [
         "stream",
         "resume",
-        *(pytest.param(name, marks=FULL) for name in SCENES if name not in ("stream", "resume")),
+        "pieces",
+        *(pytest.param(name, marks=FULL) for name in SCENES if name not in ("stream", "resume", "pieces")),
     ],
     indirect=True,
 )
@@ -176,6 +191,17 @@ def test_failed_at_every_call(scene: Scene, error: str) -> None:
     _LOG.info("%s points, %s failed", points, failed)
     assert points >= 30
     assert failed >= 12
+
+
+@pytest.mark.parametrize("scene", ["pieces"], indirect=True)
+@pytest.mark.parametrize(("error", "state"), [("EIO", "failed"), ("EBUSY", "verified")])
+def test_pieces_that_cannot_be_read(scene: Scene, error: str, state: str) -> None:
+    """A disk that fails while pieces are looked at is told, or waited for where another program held them."""
+    scene.set_up()
+    ended = scene.run(Plan(call="preadv", error=error, nth=1))
+    assert ended.state == state, ended
+    scene.check()
+    scene.heal()
 
 
 @pytest.mark.parametrize("scene", ["stream", "resume", "lanes"], indirect=True)

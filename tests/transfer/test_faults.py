@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import json
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,8 +17,12 @@ from transfer.models import LANES, NAME, QUICK, guard_for, no_token, safetensors
 
 from comfywatchman import errors
 from comfywatchman.catalog import Verification
+from comfywatchman.plan import Transfer
 from comfywatchman.transfer.events import Outcome, State
-from comfywatchman.transfer.limits import Limits
+from comfywatchman.transfer.journal import Identity
+from comfywatchman.transfer.limits import MIB, Limits
+from comfywatchman.transfer.partial import kept_bytes
+from comfywatchman.transfer.place import Place
 from comfywatchman.transfer.queue import run
 
 DATA = safetensors()
@@ -87,6 +93,9 @@ FAULTS: dict[str, tuple[Behaviour, type[errors.WatchmanError] | State | None]] =
     "stall at once": (faults.stall_at(0, 0.3), errors.Interrupted),
     "stall late": (then(faults.stall_at(15_000, 0.3), good), OK),
     "drip": (then(faults.drip(0.5), good), OK),
+    "headers that drip": (faults.drip_head(0.02), errors.HubUnavailable),
+    "headers that drip once": (then(faults.drip_head(0.02), good), OK),
+    "chunk size that drips": (faults.drip_chunk(0.02), errors.Interrupted),
     "silent": (then(faults.silent(0.3), good), OK),
     "garbage": (faults.garbage, errors.HubUnavailable),
     "redirect to nowhere": (status(302), errors.HubUnavailable),
@@ -266,6 +275,100 @@ def test_lanes_survive_one_that_fails(server: FaultServer, tmp_path: Path) -> No
     outcome = fetch(server, tmp_path, url, replace(QUICK, **LANES, retries=0))
 
     assert outcome.state is State.VERIFIED, outcome.error
+
+
+def _missing(data: bytes, pieces: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """What of a file does not lie in pieces, each with a start and a stop."""
+    edges = [0, *(edge for piece in pieces for edge in piece), len(data)]
+    return [(start, stop) for start, stop in zip(edges[::2], edges[1::2], strict=True) if start < stop]
+
+
+def _kept(folder: Path, moved: Transfer) -> int:
+    with Place(folder) as place:
+        return kept_bytes(place, NAME, Identity.of(moved.source))
+
+
+def _pieces(folder: Path) -> list[tuple[int, int]]:
+    """What the journal in a folder says is kept."""
+    (journal,) = folder.glob("*.cwjournal")
+    told = json.loads(journal.read_text())
+    return [(0, told["marks"][-1][0]), *((start, stop) for start, stop, _ in told["pieces"])]
+
+
+def test_stopped_in_lanes(server: FaultServer, tmp_path: Path) -> None:
+    """Stopping keeps what came of every range, and the next run asks for the rest and for nothing else."""
+    limits = replace(QUICK, **LANES, stall=30, retries=0)
+    url = server.put("/m", DATA, lambda x: faults.stall_at(5_000 + 1_000 * x.resource.count, 9)(x))
+    stop = threading.Event()
+    timer = threading.Timer(0.4, stop.set)
+    timer.start()
+    moved = transfer(tmp_path, url, DATA)
+    guard = guard_for(server.origin)
+    (outcome,) = run([moved], authorize=no_token, limits=limits, guard=guard, stop=stop)
+    assert outcome.state is State.CANCELLED
+    kept = _pieces(tmp_path)
+    assert len(kept) == 4
+    assert _kept(tmp_path, moved) == sum(stop - start for start, stop in kept) == 30_000
+    server.put("/m", DATA)
+    server.seen.clear()
+
+    assert fetch(server, tmp_path, url, limits).state is State.VERIFIED
+
+    assert (tmp_path / NAME).read_bytes() == DATA
+    asked = sorted(tuple(map(int, seen.headers["range"][6:].split("-"))) for seen in server.seen)
+    assert sum(last + 1 - first for first, last in asked) == len(DATA) - 30_000
+    for start, stop_ in _missing(DATA, kept):
+        assert start in [first for first, _ in asked]
+        assert stop_ in [last + 1 for _, last in asked]
+    assert {seen.headers["if-range"] for seen in server.seen} == {'"1"'}
+
+
+@pytest.mark.parametrize(
+    ("limits", "changes"),
+    [
+        (replace(QUICK, **LANES), {}),
+        (QUICK, {}),  # in one stream, which has no use for what lies behind gaps
+        (replace(QUICK, **LANES, segment_from=MIB), {}),
+        (replace(QUICK, **LANES), {"etag": '"2"'}),  # the file has changed
+        (replace(QUICK, **LANES), {"behave": faults.no_ranges}),
+    ],
+    ids=["lanes", "stream", "little", "changed", "whole"],
+)
+def test_taking_up_pieces(
+    server: FaultServer, tmp_path: Path, limits: Limits, changes: dict[str, Any]
+) -> None:
+    """Whatever the next run is like, pieces of an earlier one spoil nothing."""
+    url = server.put("/m", DATA, faults.stuck_at(50_000))
+    published: dict[str, Any] = {"digests": ()} if "etag" in changes else {}
+    fetch(server, tmp_path, url, replace(QUICK, **LANES), **published)
+    assert len(_pieces(tmp_path)) > 1
+    new = safetensors(seed=2) if "etag" in changes else DATA
+    server.put("/m", new, **changes)
+
+    outcome = fetch(server, tmp_path, url, limits, **published)
+
+    assert outcome.state is State.VERIFIED, outcome.error
+    assert (tmp_path / NAME).read_bytes() == new
+    assert names(tmp_path) == [NAME]
+
+
+def test_rotten_piece(server: FaultServer, tmp_path: Path) -> None:
+    """A piece that rotted on this disk is not believed; nobody but its own digest would tell."""
+    url = server.put("/m", DATA, faults.stuck_at(50_000))
+    limits = replace(QUICK, **LANES)
+    fetch(server, tmp_path, url, limits, digests=())
+    (_, (start, stop), *_) = _pieces(tmp_path)
+    (part,) = tmp_path.glob("*.cwpart")
+    with part.open("r+b") as file:
+        file.seek(start + 100)
+        file.write(b"rotten")
+    server.put("/m", DATA)
+    server.seen.clear()
+
+    assert fetch(server, tmp_path, url, limits, digests=()).state is State.VERIFIED
+
+    assert (tmp_path / NAME).read_bytes() == DATA
+    assert any(int(seen.headers["range"][6:].split("-")[0]) in range(start, stop) for seen in server.seen)
 
 
 def test_damaged_partial(server: FaultServer, tmp_path: Path) -> None:

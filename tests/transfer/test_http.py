@@ -25,7 +25,8 @@ from comfywatchman.errors import HubError, HubUnavailable, Interrupted, Refused,
 from comfywatchman.transfer.ask import Ask
 from comfywatchman.transfer.events import State
 from comfywatchman.transfer.guard import Guard
-from comfywatchman.transfer.http import Client, UnknownName, shut, translate
+from comfywatchman.transfer.http import Client, UnknownName, translate
+from comfywatchman.transfer.line import shut
 from comfywatchman.transfer.queue import run
 from comfywatchman.transfer.refusals import refusal, retry_after
 
@@ -183,7 +184,9 @@ def test_what_a_person_reads(begun: bool) -> None:
         "Connection refused": ConnectionRefusedError(111, "Connection refused"),
         "proxy": urllib3.exceptions.ProxyError("p", socket.gaierror(socket.EAI_NONAME, "unknown")),
         "TLS": ssl.SSLEOFError(8, "EOF occurred in violation of protocol (_ssl.c:1006)"),
-        "nothing came" if begun else "no answer": urllib3.exceptions.ReadTimeoutError(POOL, "/m", "x"),
+        "next to nothing came" if begun else "no answer": urllib3.exceptions.ReadTimeoutError(
+            POOL, "/m", "x"
+        ),
         "the line broke" if begun else "no HTTP": urllib3.exceptions.ProtocolError("x"),
     }
     for words, cause in wrapped.items():

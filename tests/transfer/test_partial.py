@@ -228,6 +228,9 @@ JOURNAL = json.loads(Journal(identity=ONE, size=7, marks=((5, "0" * 64), (7, "1"
         {"marks": [[-1, "0" * 64]]},
         {"marks": [[7, "0" * 64], [5, "0" * 64]]}, {"marks": [[5, "0" * 64], [5, "0" * 64]]},
         {"marks": [["5", "0" * 64]]},
+        {"pieces": 1}, {"pieces": [[8, 9]]}, {"pieces": [[8, 9, "zz"]]}, {"pieces": [[7, 9, "0" * 64]]},
+        {"pieces": [[9, 9, "0" * 64]]}, {"pieces": [[10, 9, "0" * 64]]}, {"pieces": [[True, 9, "0" * 64]]},
+        {"pieces": [[8, 9, "0" * 64], [9, 10, "0" * 64]]}, {"marks": [], "pieces": [[8, 9, "0" * 64]]},
     ],
 )  # fmt: skip
 def test_strange_journals(change: dict[str, Any], place: Place, tmp_path: Path) -> None:
@@ -245,13 +248,27 @@ def test_strange_journals(change: dict[str, Any], place: Place, tmp_path: Path) 
     st.integers(0, 1 << 50) | st.none(),
     st.text(max_size=20) | st.none(),
     st.lists(st.integers(1, 1 << 50), unique=True, max_size=9).map(sorted),
+    st.integers(0, 4),
 )
-def test_journal_round_trip(size: int | None, validator: str | None, ends: list[int]) -> None:
+def test_journal_round_trip(size: int | None, validator: str | None, ends: list[int], count: int) -> None:
     """Law: what is written is read."""
+    count = min(count, (len(ends) - 1) // 2) if ends else 0
+    marks, edges = ends[: len(ends) - 2 * count], ends[len(ends) - 2 * count :]
     journal = Journal(
-        identity=ONE, size=size, validator=validator, marks=tuple((end, f"{end:064x}") for end in ends)
+        identity=ONE,
+        size=size,
+        validator=validator,
+        marks=tuple((end, f"{end:064x}") for end in marks),
+        pieces=tuple((start, end, f"{end:064x}") for start, end in zip(edges[::2], edges[1::2], strict=True)),
     )
     assert parse_journal(journal.to_bytes()) == journal
+
+
+def test_journal_of_an_earlier_version() -> None:
+    """A journal that knows nothing of pieces is one without."""
+    told = {key: value for key, value in JOURNAL.items() if key != "pieces"}
+    journal = parse_journal(json.dumps(told).encode())
+    assert (journal.done, journal.held, journal.pieces) == (7, 7, ())
 
 
 @given(st.binary(max_size=80))
@@ -395,6 +412,44 @@ def test_front_hashes_in_order(order: list[int], step: int) -> None:
         assert front.reach == len(DATA)
         assert front.finish().sha256() == sha256(DATA)
         partial.remove()
+
+
+def test_front_keeps_islands(place: Place) -> None:
+    """What lies behind gaps is written down, neighbours as one, and known again by its digest."""
+    partial = Partial.begin(place, NAME, ONE)
+    front = Front(partial, Hasher({"sha256"}), QUICK)
+    partial.write(0, DATA)
+    partial.note(size=len(DATA), validator='"1"', modified=None)
+    for start, end in ((0, 1000), (9000, 10_000), (5000, 6000), (6000, 7000)):
+        front.grow(start, end)
+    gaps = [(1000, 5000), (7000, 9000), (10_000, len(DATA))]
+    assert front.gaps(len(DATA)) == gaps
+    front.stop()
+    partial.release()
+
+    again = Partial.begin(place, NAME, ONE)
+    assert (again.journal.done, again.journal.held, again.size()) == (1000, 4000, 10_000)
+    front = Front(again, Hasher({"sha256"}), QUICK)
+    assert front.gaps(len(DATA)) == gaps
+    for start, end in gaps:
+        again.write(start, DATA[start:end])
+        front.grow(start, end)
+    assert front.gaps(len(DATA)) == []
+    assert front.finish().sha256() == sha256(DATA)
+    again.remove()
+
+
+def test_file_shorter_than_its_pieces(place: Place, tmp_path: Path) -> None:
+    """A partial that was cut keeps what is still there."""
+    partial = Partial.begin(place, NAME, ONE)
+    partial.write(0, DATA[:9000])
+    pieces = [(start, end, sha256(DATA[start:end]).hex) for start, end in ((2000, 3000), (5000, 9000))]
+    partial.checkpoint(((1000, sha256(DATA[:1000]).hex),), tuple(pieces))
+    partial.release()
+    os.truncate(tmp_path / partial.name, 6000)
+    again = Partial.begin(place, NAME, ONE)
+    assert (again.journal.done, again.journal.pieces) == (1000, (pieces[0],))
+    again.remove()
 
 
 def test_front_drops_islands(place: Place) -> None:

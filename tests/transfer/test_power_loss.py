@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from transfer.faults import FaultServer, cut_at, status, then
+from transfer.faults import FaultServer, cut_at, status, stuck_at, then
 from transfer.faultydisk import Plan, Record
 from transfer.models import (
     NAME,
@@ -30,6 +30,8 @@ from comfywatchman.transfer.queue import run
 _LOG = logging.getLogger(__name__)  # figures: pytest --log-cli-level=INFO
 
 DATA = safetensors(150_000)
+LANES = {"lanes", "pieces"}
+BROKEN = {"broken", "pieces"}
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +55,11 @@ class Recorded:
 
 
 def _record(nursery: Nursery, server: FaultServer, tmp_path: Path, kind: str) -> Recorded:
-    """A transfer in one stream, in lanes, or broken off and taken up again by the same process."""
-    behave = then(cut_at(90_000), status(503, b"", ("Retry-After", "0"))) if kind == "broken" else None
+    """A transfer in one stream or in lanes; some are broken off, and keep what came, in one piece or more."""
+    behave = {
+        "broken": then(cut_at(90_000), status(503, b"", ("Retry-After", "0"))),
+        "pieces": stuck_at(40_000),
+    }.get(kind)
     url = server.put("/m", DATA, behave)
     log = tmp_path / "log"
     errand = Errand(
@@ -62,12 +67,12 @@ def _record(nursery: Nursery, server: FaultServer, tmp_path: Path, kind: str) ->
         root=str(tmp_path / "models"),
         size=len(DATA),
         sha256=sha256(DATA).hex,
-        segments=4 if kind == "lanes" else 1,
+        segments=4 if kind in LANES else 1,
         disk=Plan(record=True),
         log=str(log),
     )
     ended = nursery.run(errand)
-    assert ended.state == ("failed" if kind == "broken" else "verified"), ended
+    assert ended.state == ("failed" if kind in BROKEN else "verified"), ended
     server.put("/m", DATA)
     return Recorded(url, read_log(log))
 
@@ -94,7 +99,7 @@ def _recover(recorded: Recorded, folder: Path, segments: int) -> None:
         *(pytest.param(400, seed, id=f"full-{seed}", marks=pytest.mark.full) for seed in (11, 12, 13)),
     ],
 )
-@pytest.mark.parametrize("kind", ["stream", "lanes", "broken"])
+@pytest.mark.parametrize("kind", ["stream", "lanes", "broken", "pieces"])
 def test_power_cut(
     nursery: Nursery, server: FaultServer, tmp_path: Path, kind: str, states: int, seed: int
 ) -> None:
@@ -110,11 +115,11 @@ def test_power_cut(
             finished += 1
             assert (folder / NAME).read_bytes() == DATA
         begun += any(folder.glob("*.cwjournal"))
-        _recover(recorded, folder, 4 if kind == "lanes" else 1)
+        _recover(recorded, folder, 4 if kind in LANES else 1)
         shutil.rmtree(folder)
     _LOG.info("%s states: %s with the file, %s with a journal", states, finished, begun)
     assert begun >= states // 5
-    if kind != "broken":
+    if kind not in BROKEN:
         assert finished >= states // 50
 
 

@@ -242,10 +242,36 @@ def test_cancel_by_link(tmp_path: Path) -> None:
     root.mkdir()
     away.mkdir()
     (root / "x").symlink_to(away)
+    (away / f"{NAME}.1f2e3d4c.cwjournal").touch()  # of no partial: it would go
     with Queue(None, roots=(str(root),)) as queue:
-        queue.add([transfer(root, "https://example.com/m", DATA, path="x/ink.safetensors")])
+        queue.add([transfer(root, "https://example.com/m", DATA, path=f"x/{NAME}")])
         queue.cancel()
         assert [e.state for e in queue.entries()] == [State.CANCELLED]
+    assert names(away) != []
+
+
+def test_cancel_thousands(tmp_path: Path) -> None:
+    """A long queue is cancelled in a blink, and what came of some of it is thrown away."""
+    folder = tmp_path / "m" / "loras"
+    folder.mkdir(parents=True)
+    moved = [
+        transfer(tmp_path / "m", f"https://example.com/{n}", b"x", path=f"loras/{n}.safetensors", size=n)
+        for n in range(2000)
+    ]
+    seconds = []
+    with Queue(tmp_path / "data", roots=(str(tmp_path / "m"),)) as queue:
+        ids = queue.add(moved)
+        for _ in range(3):
+            for n in range(0, 2000, 400):
+                (folder / f"{n}.safetensors.1f2e3d4c.cwjournal").touch()
+            queue.retry()
+            assert {standing.state for standing in queue.standings().values()} == {State.QUEUED}
+            began = time.monotonic()
+            queue.cancel()
+            seconds.append(time.monotonic() - began)
+            assert names(folder) == []
+            assert [(e.id, e.state) for e in queue.entries()] == [(id_, State.CANCELLED) for id_ in ids]
+    assert min(seconds) < 0.4
 
 
 def test_cancel_outside(server: FaultServer, tmp_path: Path) -> None:

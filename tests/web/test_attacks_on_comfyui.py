@@ -1,17 +1,21 @@
-"""Pages that are not ours against a real ComfyUI opened wide: `--enable-cors-header`, several addresses."""
+"""Pages that are not ours against a real ComfyUI opened wide: `--enable-cors-header`, several addresses.
+
+The same routes stand there once more with the guard off, below /cw_test_open: the control of each attack.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from comfyui.installation import Installation, find_installations
-from comfyui.running import ComfyUI
+from comfyui.running import PACKS, ComfyUI
 from fakehub.server import FakeHub
-from test_browser_attacks import LISTEN, elsewhere, reads, rebound, writes
+from test_browser_attacks import LISTEN, SOCKETS, elsewhere, reads, rebound, writes
 
 from comfywatchman.routes.serving import PREFIX
 
@@ -22,6 +26,7 @@ __all__ = ["rebound"]  # the fixture: a Chromium for which evil.test is this mac
 
 pytestmark = pytest.mark.full
 PLACES = find_installations(os.environ)
+UNGUARDED = Path(__file__).parents[1] / "comfyui" / "unguarded"
 
 # Every write with our header and without, and every read, as a page of another site may send them.
 _TRY = """async ([base, writes, reads]) => {
@@ -53,40 +58,63 @@ def wide(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     with (
         FakeHub() as hub,
         ComfyUI(
-            installation, tmp_path_factory.mktemp("wide"), environment=hub.environment, arguments=arguments
+            installation,
+            tmp_path_factory.mktemp("wide"),
+            packs={**PACKS, "cw_test_open": UNGUARDED},
+            environment=hub.environment,
+            arguments=arguments,
         ) as comfyui,
     ):
         yield comfyui
 
 
+def unguarded(path: str) -> str:
+    """Where a route of ours stands with the guard off."""
+    return path.replace(PREFIX, f"/cw_test_open{PREFIX}")
+
+
+# What every page may read and have done with the guard off, ComfyUI's own checks notwithstanding.
+OPEN: Final = {
+    f"{prefix}/cw_test_open{PREFIX}{route}"
+    for prefix in ("", "/api")
+    for route in ("status", "settings", "transfers", "checkpoint", "openapi.json", "inspections")
+}
+
+
+def attack(browser: Browser, origin: str, base: str) -> tuple[list[list[Any]], list[list[Any]]]:
+    """What became of every request of a page: to our routes, and to the same with the guard off."""
+    page = browser.new_page()
+    page.goto(origin)
+    guarded = page.evaluate(_TRY, [base, writes(), reads()])
+    harmless = [{**one, "path": unguarded(one["path"])} for one in writes() if "inspections" in one["path"]]
+    control = page.evaluate(_TRY, [base, harmless, [*map(unguarded, reads())]])
+    page.close()
+    return guarded, control
+
+
+def succeeded(told: list[list[Any]]) -> list[list[Any]]:
+    """The requests whose answers the page could read."""
+    return [one for one in told if 200 <= one[3] < 300]
+
+
 @pytest.mark.parametrize("name", ["127.0.0.1", "localhost", "evil.test"])
 def test_wide_open_comfyui(wide: ComfyUI, rebound: Browser, name: str) -> None:
-    """Whatever ComfyUI lets in, our routes answer no page of another site; ComfyUI's own do (the control)."""
+    """Whatever ComfyUI lets in, our routes answer no page of another site."""
     settings = wide.get(f"{PREFIX}settings")
     with elsewhere() as port:
-        page = rebound.new_page()
-        page.goto(f"http://{name}:{port}/")
-        told = page.evaluate(_TRY, [wide.url, writes(), reads()])
-        control = page.evaluate(
-            "(url) => fetch(url).then((answer) => answer.status, () => -1)", f"{wide.url}/system_stats"
-        )
-        page.close()
-
-    assert [one for one in told if 200 <= one[3] < 300] == []
+        told, control = attack(rebound, f"http://{name}:{port}/", wide.url)
+    assert succeeded(told) == []
+    assert {one[1] for one in succeeded(control)} >= OPEN
     assert {one[3] for one in told} <= {-1, 0, 403, 415}
     assert wide.get(f"{PREFIX}settings") == settings
     assert wide.get(f"{PREFIX}transfers")["transfers"] == []
-    assert control in (200, 403)  # newer ones refuse other sites on loopback by themselves
 
 
 def test_wide_open_rebinding(wide: ComfyUI, rebound: Browser) -> None:
-    """A name that leads here makes a page 'same-origin' for the browser, and not for us."""
-    port = wide.url.rpartition(":")[2]
-    page = rebound.new_page()
-    page.goto(f"http://evil.test:{port}/system_stats")
-    told = page.evaluate(_TRY, ["", writes(), reads()])
-    page.close()
-    assert [one for one in told if 200 <= one[3] < 300] == []
+    """A name that leads here makes a page 'same-origin' for the browser and for ComfyUI, and not for us."""
+    told, control = attack(rebound, f"http://evil.test:{wide.port}/system_stats", "")
+    assert succeeded(told) == []
+    assert {one[1] for one in succeeded(control)} >= OPEN
 
 
 def test_wide_open_listening(wide: ComfyUI, rebound: Browser) -> None:
@@ -94,6 +122,8 @@ def test_wide_open_listening(wide: ComfyUI, rebound: Browser) -> None:
     with elsewhere() as port:
         page = rebound.new_page()
         page.goto(f"http://127.0.0.1:{port}/")
-        told = page.evaluate(LISTEN, [wide.url + path for path in reads()[:6]])
+        told = page.evaluate(LISTEN, [[wide.url + path for path in reads()[:SOCKETS]]] * 2)
+        control = page.evaluate(LISTEN, [[], [f"{wide.url}/ws"]])
         page.close()
     assert set(told) == {"refused"}, json.dumps(told)
+    assert control == ["open"]  # ComfyUI's own socket

@@ -20,11 +20,13 @@ from chromiumkit import ARGUMENTS, find_chromium
 from playwright.sync_api import expect
 from webstage import CHECKPOINT, FOG, LORA, HostPage, Stage, Stages
 from webworkflows import graph, node
+from worse import listened_to, telling, without_headers
 
 from comfywatchman.routes.api import ROUTES
 from comfywatchman.routes.serving import PREFIX
 
 if TYPE_CHECKING:
+    from aiohttp.typedefs import Middleware
     from playwright.sync_api import Browser
 
 CANARY: Final = "hf_canarycanarycanarycanary0123"
@@ -243,7 +245,8 @@ def test_rebinding(stages: Stages, rebound: Browser) -> None:
     assert 200 in statuses[frozenset({"host"})]
 
 
-LISTEN: Final = """async (urls) => {
+SOCKETS: Final = 6  # tried of all routes: a browser takes its time with a host that refuses them
+LISTEN: Final = """async ([sources, sockets]) => {
   const tell = (make) => new Promise((resolve) => {
     let heard = "nothing";
     try {
@@ -255,57 +258,95 @@ LISTEN: Final = """async (urls) => {
     setTimeout(() => resolve(heard), 3000);
   });
   const told = [];
-  for (const url of urls) {
-    told.push(await tell(() => new EventSource(url)));
-    told.push(await tell(() => new WebSocket(url.replace(/^http/, "ws"))));
-  }
+  for (const url of sources) told.push(await tell(() => new EventSource(url)));
+  for (const url of sockets) told.push(await tell(() => new WebSocket(url.replace(/^http/, "ws"))));
   return told;
 }"""
 
 
 @pytest.mark.full
-def test_listening_from_elsewhere(stages: Stages, rebound: Browser) -> None:
-    """No route of ours opens an event source or a socket to another page."""
+@pytest.mark.parametrize("name", ["127.0.0.1", "localhost", "evil.test"])
+def test_listening_from_elsewhere(stages: Stages, rebound: Browser, name: str) -> None:
+    """No event source or socket of another page is answered, by none of our routes."""
     stage = stages.make()
+    told = listen(stage, rebound, name)
+    assert set(told) == {"refused"}
+    assert {status for _, _, status in stage.host.answers} == {403}
+    assert {path for _, path, _ in stage.host.answers} == {*reads()}
+
+
+@pytest.mark.full
+def test_listening_control(stages: Stages, rebound: Browser) -> None:
+    """With the guard off each of them is answered, though to no use: no route of ours talks as they do."""
+    stage = stages.make(without=STEPS)
+    told = listen(stage, rebound, "127.0.0.1")
+    assert set(told) == {"refused"}
+    answered = [path for _, path, status in stage.host.answers if status == 200]
+    assert answered.count(f"{PREFIX}status") == 2
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(("without", "heard"), [(frozenset(), "refused"), (STEPS, "open")])
+def test_listening_to_what_talks(
+    stages: Stages, rebound: Browser, without: frozenset[str], heard: str
+) -> None:
+    """A handler that does talk to pages is kept from others by the guard alone: with it off they listen."""
+    stage = stages.make(more=listened_to(without=without))
     with elsewhere() as port:
         page = rebound.new_page()
         page.goto(f"http://127.0.0.1:{port}/")
-        told = page.evaluate(LISTEN, [stage.host.url + path for path in reads()[:8]])
+        told = page.evaluate(LISTEN, [[f"{stage.host.url}{PREFIX}{one}"] for one in ("heard", "spoken")])
         page.close()
-    assert set(told) == {"refused"}
+    assert told == [heard, heard]
+
+
+def listen(stage: Stage, browser: Browser, name: str) -> list[str]:
+    """What a page of another origin hears of every route that is read."""
+    with elsewhere() as port:
+        page = browser.new_page()
+        page.goto(f"http://{name}:{port}/")
+        stage.host.answers.clear()
+        urls = [stage.host.url + path for path in reads()]
+        told: list[str] = page.evaluate(LISTEN, [urls, urls[:SOCKETS]])
+        page.close()
+    return told
+
+
+def framed(stage: Stage, browser: Browser) -> str:
+    """What a page of another port shows in a frame of a route of ours, as its reader sees it."""
+    with elsewhere() as port:
+        page = browser.new_page()
+        page.goto(f"http://127.0.0.1:{port}/")
+        page.evaluate(
+            """(url) => { const frame = document.createElement("iframe"); frame.src = url; document.body.append(frame); }""",
+            f"{stage.host.url}{PREFIX}status",
+        )
+        page.wait_for_timeout(800)
+        texts = [
+            str(frame.evaluate("() => document.documentElement?.innerText ?? ''"))
+            for frame in page.frames[1:]
+        ]
+        page.close()
+    return "\n".join(texts)
 
 
 @pytest.mark.full
-def test_framing_control(stages: Stages, rebound: Browser) -> None:
-    """The host's own page does show in a frame: the test below would see an answer of ours."""
-    stage = stages.make()
-    with elsewhere() as port:
-        assert any(framed(rebound, port, f"{stage.host.url}/"))
-
-
-def framed(browser: Browser, port: int, url: str) -> list[str]:
-    """What a page of another port reads of a frame, as one who may look into it sees it."""
-    page = browser.new_page()
-    page.goto(f"http://127.0.0.1:{port}/")
-    page.evaluate(
-        """(url) => { const frame = document.createElement("iframe"); frame.src = url; document.body.append(frame); }""",
-        url,
-    )
-    page.wait_for_timeout(800)
-    texts = [
-        str(frame.evaluate("() => document.documentElement?.innerText ?? ''")) for frame in page.frames[1:]
-    ]
-    page.close()
-    return texts
-
-
-@pytest.mark.full
-def test_framing(stages: Stages, rebound: Browser) -> None:
-    """An answer of our routes shows in no frame of another page."""
-    stage = stages.make()
-    with elsewhere() as port:
-        texts = framed(rebound, port, f"{stage.host.url}{PREFIX}status")
-    assert not any("comfywatchman.status/1" in text for text in texts)
+@pytest.mark.parametrize(
+    ("without", "around", "is_shown"),
+    [
+        (frozenset(), [], False),
+        (frozenset(), [without_headers], False),
+        (STEPS, [], False),
+        (STEPS, [without_headers], True),
+    ],
+    ids=["as it is", "guard alone", "headers alone", "neither"],
+)
+def test_framing(
+    stages: Stages, rebound: Browser, without: frozenset[str], around: list[Middleware], is_shown: bool
+) -> None:
+    """An answer of ours shows in no frame of another page: guard and headers each see to it, and without both it does."""
+    stage = stages.make(without=without, around=around)
+    assert ("comfywatchman.status/1" in framed(stage, rebound)) is is_shown
 
 
 # ── texts that would be markup ──
@@ -401,44 +442,52 @@ def test_markup_control(stage: Stage) -> None:
     assert page.page.evaluate(_FOREIGN) != []
 
 
-@pytest.mark.full
-def test_token_is_never_readable(stage: Stage) -> None:
-    """A token that was typed is in no answer, no store of the page, no element and no event."""
+def places_of_token(stage: Stage) -> set[str]:
+    """Where a token that a person typed can be read afterwards."""
     stage.hub.add_account("keeper")
     page = stage.open()
     bodies: list[str] = []
     page.page.on("response", lambda answer: bodies.append(_text_of(answer)) if PREFIX in answer.url else None)
-    page.page.evaluate(
-        """() => { window.heard = []; for (const name of ["transfer", "settings", "operation"])
+    listening = """() => { window.heard = []; for (const name of ["transfer", "settings", "operation"])
           window.hostApi.addEventListener("comfywatchman." + name, (event) => heard.push(JSON.stringify(event.detail))); }"""
-    )
+    page.page.evaluate(listening)
     page.show()
     page.panel.get_by_role("tab", name="Settings").click()
-    field = page.panel.get_by_label("New token for Hugging Face")
-    field.fill(CANARY)
-    page.panel.get_by_role("group", name="Hugging Face").get_by_role("button", name="Save").click()
-    expect(
-        page.panel.get_by_role("group", name="Hugging Face").get_by_role("button", name="Test")
-    ).to_be_visible()
+    page.panel.get_by_label("New token for Hugging Face").fill(CANARY)
+    group = page.panel.get_by_role("group", name="Hugging Face")
+    group.get_by_role("button", name="Save").click()
+    expect(group.get_by_role("button", name="Test")).to_be_visible()
+    page.page.wait_for_timeout(300)
+    heard = page.page.evaluate("() => JSON.stringify(window.heard)")
     page.page.reload()
     page.page.wait_for_selector("body[data-ready=yes]")
     page.show()
     page.panel.get_by_role("tab", name="Settings").click()
     page.page.wait_for_timeout(300)
-
     token = stage.desk.house.tokens.get("huggingface")
     assert token is not None
     assert token.secret.reveal() == CANARY
-    kept = page.page.evaluate(
-        """() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }, window.heard ?? [], document.cookie,
-          document.documentElement.outerHTML, document.querySelector("wm-panel").state])"""
-    )
-    assert CANARY not in kept
-    assert CANARY not in "".join(bodies)
-    assert bodies
-    assert CANARY not in page.panel.evaluate(
-        "(one) => [...one.shadowRoot.querySelector('wm-tokens').shadowRoot.querySelectorAll('input')].map((field) => field.value).join()"
-    )
+    kept = {
+        "answers": "".join(bodies),
+        "events": heard,
+        "stores": page.page.evaluate(
+            "() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie])"
+        ),
+        "elements": page.page.evaluate(
+            """() => JSON.stringify([document.documentElement.outerHTML, document.querySelector("wm-panel").state])"""
+        ),
+        "fields": page.panel.evaluate(
+            "(one) => [...one.shadowRoot.querySelector('wm-tokens').shadowRoot.querySelectorAll('input')].map((field) => field.value).join()"
+        ),
+    }
+    assert kept["answers"]
+    return {place for place, text in kept.items() if CANARY in text}
+
+
+@pytest.mark.full
+def test_token_is_never_readable(stage: Stage) -> None:
+    """A token that was typed is in no answer, no event, no store of the page and no element."""
+    assert places_of_token(stage) == set()
 
 
 def _text_of(answer: Any) -> str:
@@ -449,8 +498,13 @@ def _text_of(answer: Any) -> str:
 
 
 @pytest.mark.full
-def test_token_control(stage: Stage) -> None:
-    """A text that a page does keep is found where the test above looks."""
+def test_token_control(stages: Stages) -> None:
+    """Routes that gave a token back and told of it would be found out, and so would a page that kept it."""
+    stage = stages.make(around=[telling(CANARY)])
+    send = stage.desk.send
+    stage.desk.send = lambda event, data: send(event, {**data, "token": CANARY})
+    assert places_of_token(stage) == {"answers", "events"}
+
     page = stage.open()
     page.page.evaluate("(text) => sessionStorage.setItem('kept', text)", CANARY)
     assert CANARY in page.page.evaluate("() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }])")

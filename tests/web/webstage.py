@@ -13,12 +13,13 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 from fakehub.server import FakeHub
 from host.hostserver import HostServer
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
@@ -216,16 +217,26 @@ class Stages:
         self._made: list[Stage] = []
 
     def make(
-        self, *, ticks: bool = False, without: frozenset[str] = frozenset(), offline: bool = False
+        self,
+        *,
+        ticks: bool = False,
+        without: frozenset[str] = frozenset(),
+        offline: bool = False,
+        around: Sequence[Middleware] = (),
+        more: Callable[[web.RouteTableDef, Desk], None] = lambda _routes, _desk: None,
     ) -> Stage:
-        """A stage; `ticks` measures the host's event loop, `without` leaves steps of the guard out."""
+        """A stage; `ticks` measures the host's event loop, `without` leaves steps of the guard out.
+
+        `around` are middlewares of the host, and `more` adds handlers that are worse than ours.
+        """
         desks: list[Desk] = []
 
         def mount_ours(routes: web.RouteTableDef, send: Send) -> None:
             desks.append(make_desk(self._folder, self._hub, send, offline=offline))
             mount(routes, desks[0], ROUTES, without=without)
+            more(routes, desks[0])
 
-        host = HostServer(self._folder / "models", mount=mount_ours, ticks=ticks)
+        host = HostServer(self._folder / "models", mount=mount_ours, ticks=ticks, around=around)
         host.__enter__()
         stage = Stage(folder=self._folder, hub=self._hub, browser=self._browser, host=host, desk=desks[0])
         self._made.append(stage)

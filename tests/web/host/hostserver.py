@@ -14,13 +14,13 @@ import asyncio
 import json
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Final, Self
 
 from aiohttp import WSMsgType, web
-from aiohttp.typedefs import Handler
+from aiohttp.typedefs import Handler, Middleware
 
 ROOT: Final = Path(__file__).resolve().parents[3]
 PAGE: Final = Path(__file__).parent / "page"
@@ -47,9 +47,20 @@ Mount = Callable[[web.RouteTableDef, Callable[[str, Mapping[str, Any]], None]], 
 
 
 class HostServer:
-    """A running host. `mount` adds our routes to a table, given how to send an event to every page."""
+    """A running host. `mount` adds our routes to a table, given how to send an event to every page.
 
-    def __init__(self, models: Path, *, mount: Mount, port: int = 0, ticks: bool = False) -> None:
+    `around` are middlewares, for tests in which the host or a handler is worse than ours.
+    """
+
+    def __init__(
+        self,
+        models: Path,
+        *,
+        mount: Mount,
+        port: int = 0,
+        ticks: bool = False,
+        around: Sequence[Middleware] = (),
+    ) -> None:
         self.models = models
         self.prompts: list[dict[str, Any]] = []
         self.delays: list[float] = []
@@ -57,6 +68,7 @@ class HostServer:
         self._mount = mount
         self._port = port
         self._ticks = ticks
+        self._around = around
         self._sockets: set[web.WebSocketResponse] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="host", daemon=True)
@@ -107,7 +119,7 @@ class HostServer:
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     async def _start(self) -> None:
-        app = web.Application(client_max_size=100 << 20, middlewares=[self._note])
+        app = web.Application(client_max_size=100 << 20, middlewares=[self._note, *self._around])
         own = web.RouteTableDef()
         self._mount(own, self.send)
         app.add_routes(own)
