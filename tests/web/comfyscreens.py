@@ -33,7 +33,7 @@ QUIET: Final = {  # what a new profile would open over the canvas
     "Comfy.TutorialCompleted": True,
     "Comfy.Workflow.ShowMissingModelsWarning": False,
     "Comfy.InstalledVersion": "1.0.0",
-    "Comfy.VueNodes.AutoScaleLayout": False,
+    "Comfywatchman.Panel.Notices": False,  # of the graph that a new profile begins with; on again from the first drop
 }
 
 
@@ -87,6 +87,7 @@ class ComfyPage(HostPage):
 
     def drop(self, workflow: Mapping[str, Any], *, name: str = "flow.json") -> None:
         self.name = name.removesuffix(".json")
+        self.page.evaluate("() => app.extensionManager.setting.set('Comfywatchman.Panel.Notices', true)")
         if not workflow["links"]:
             nodes = [one | {"pos": [0, 190 * at]} for at, one in enumerate(workflow["nodes"])]
             workflow = {**workflow, "nodes": nodes}

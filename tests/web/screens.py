@@ -93,7 +93,8 @@ def beside_canvas(page: Page) -> FloatRect:
 
 
 def keep(page: Page, target: Path, *, clip: FloatRect | None) -> None:
-    """Write what the page shows as WebP, without loss where that is small."""
+    """Write what the page shows as WebP: of 256 colours, so that it is small and letters stay sharp."""
     data = page.screenshot(clip=clip, caret="hide")
     with Image.open(io.BytesIO(data)) as picture:
-        picture.convert("RGB").save(target, lossless=True, quality=90, method=6)
+        few = picture.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+        few.convert("RGB").save(target, lossless=True, quality=90, method=6)
