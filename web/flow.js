@@ -32,7 +32,6 @@ export const NOTICES = "Comfywatchman.Panel.Notices";
 const TIMES = {
   delay: 300, // from the last of several changes until they are looked at
   beat: 2_000, // after which a plan that grows is asked for again, should an event be lost
-  told: 5_000, // in which the same lack is not told again
   patience: 15_000, // that a pressed Run waits for a plan
 };
 
@@ -113,7 +112,7 @@ export class Flow {
     const inspection = await this.#wiring.look(key, { workflow: document, ...(name ? { name } : {}) });
     this.#showBadge();
     if (!inspection) return void this.#marks.delete(key); // so that the next change looks again
-    if (isLoad && inspection.missing) this.#tellMissing(needsOf(this.#store.state.views[key]));
+    if (isLoad && inspection.missing) this.#tellMissing(needsOf(this.#store.state.views[key]).length);
     await this.#planFor(key, isAnew);
     await this.runs.runIfReady(key);
   }
@@ -218,12 +217,9 @@ export class Flow {
     this.#front.badge(countMissing(currentView(this.#store.state)));
   }
 
-  /** Say so once: a front end may tell twice of one file, before its tab is there and after. @param {string[]} needs */
-  #tellMissing(needs) {
-    const timer = `told ${needs.join("\n")}`;
-    if (this.#front.isPanelOpen || this.#front.setting(NOTICES) === false || this.#timers.has(timer)) return;
-    this.#timers.later(timer, this.#times.told, () => undefined);
-    const count = needs.length;
+  /** @param {number} count */
+  #tellMissing(count) {
+    if (this.#front.isPanelOpen || this.#front.setting(NOTICES) === false) return;
     this.#front.notifyWithWay({ severity: "info", summary: t("host.missing", { count }), detail: t("host.missing.detail") });
   }
 }

@@ -177,16 +177,6 @@ test("a page that the server does not answer says so once, with what helps", asy
   assert.equal(told[0].detail, "Not answered: this page comes over the network. Set allow_lan.");
 });
 
-test("one lack is told once, though a front end tells twice of the file", async () => {
-  const stage = new FlowStage({ missing: [A] });
-  await stage.flow.loaded();
-  await stage.flow.look({ isForced: true, isLoad: true });
-  assert.equal(stage.front.count("notify"), 1);
-  await rest(100);
-  await stage.flow.look({ isForced: true, isLoad: true });
-  assert.equal(stage.front.count("notify"), 2);
-});
-
 // ── Run ──
 
 test("Run offers the fetch, and runs when the models are here", async () => {

@@ -12,7 +12,7 @@ import { Store } from "../../web/store.js";
 import { Wiring } from "../../web/wiring.js";
 import { STATUS, candidate, item, plan, transfer } from "./fixtures.js";
 
-const TIMES = { delay: 5, beat: 40, told: 60, patience: 500, pause: 5, silence: 60 };
+const TIMES = { delay: 5, beat: 40, patience: 500, pause: 5, silence: 60 };
 
 /** Let everything that is due happen. */
 export const rest = (time = 30) => new Promise((resolve) => setTimeout(resolve, time));
