@@ -33,7 +33,7 @@ QUIET: Final = {  # what a new profile would open over the canvas
     "Comfy.TutorialCompleted": True,
     "Comfy.Workflow.ShowMissingModelsWarning": False,
     "Comfy.InstalledVersion": "1.0.0",
-    "Comfywatchman.Panel.Notices": False,  # of the graph that a new profile begins with; on again from the first drop
+    "Comfywatchman.Panel.Notices": False,  # of the graph that a new profile begins with
 }
 
 
@@ -175,7 +175,7 @@ def image(stage: ComfyStage) -> HostPage:
     page.show()
     page.fetches.click()
     page.answer_first()
-    expect(page.toasts.get_by_text("2 models are here and verified")).to_be_visible(timeout=20_000)
+    expect(page.toasts.get_by_text("2 models are here and verified").first).to_be_visible(timeout=20_000)
     page.command("Comfy.QueuePrompt")
     page.page.wait_for_function(
         "() => window.app.graph.nodes.some((one) => one.type === 'SaveImage' && one.imgs?.length)"
