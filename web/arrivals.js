@@ -74,7 +74,7 @@ export class Arrivals {
     if (this.#front.relink(arrived.flatMap(relinksOf))) await this.#front.refreshMarks();
     await this.#look();
     this.#untold.here += arrived.length;
-    if (!this.#transfers.some(isUnderway)) this.#tell();
+    if (!this.#arrived.length && !this.#transfers.some(isUnderway)) this.#tell();
   }
 
   /** Say once, when nothing is on its way any more, what came of it all. */

@@ -88,6 +88,20 @@ test("what came and what did not is told once, when nothing is on its way any mo
   ]);
 });
 
+test("what came while others were taken in is told with them", async () => {
+  const stage = await opened({ missing: [A, B], fetch_certain: true });
+  const refresh = stage.front.refreshLists.bind(stage.front);
+  stage.front.refreshLists = async () => {
+    await refresh();
+    await rest(60); // as long as ComfyUI takes to read its lists
+  };
+  await stage.arrive(A);
+  await stage.arrive(B);
+  await rest(150);
+  const told = stage.front.done.flatMap(([name, notice]) => (name === "notify" ? [/** @type {any} */ (notice).summary] : []));
+  assert.deepEqual(told.slice(1), ["2 models are here and verified"]);
+});
+
 test("a transfer that ended before this page was there is no news; one it awaited is, after a reload too", async () => {
   const old = new FlowStage({ missing: [A] });
   old.transfers.t = { id: "t", state: "verified", references: [], relink: null };
