@@ -104,21 +104,26 @@ export function splitName(name) {
   return [letters.slice(0, -14).join(""), letters.slice(-14).join("")];
 }
 
+// "hf:…", "https://…", "v:1", "urn:air:…", and no path of a Windows drive
+const LINK = /^[a-z][a-z0-9+.-]*:(?:\/\/|[^\\/])/i;
+
 /**
- * The last part of a path with "/" or "\".
+ * The last part of a path with "/" or "\"; a link has no parts.
  *
  * @param {string} path
  */
 export function baseName(path) {
+  if (LINK.test(path)) return path;
   return path.split(/[\\/]/).at(-1) ?? path;
 }
 
 /**
- * What of a path stands before its last part, with "/"; "" for a name alone.
+ * What of a path stands before its last part, with "/"; "" for a name alone and for a link.
  *
  * @param {string} path
  */
 export function dirName(path) {
+  if (LINK.test(path)) return "";
   return path.split(/[\\/]/).slice(0, -1).join("/");
 }
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import test from "node:test";
 import {
-  dirName, formatCount, formatDate, formatSize, formatTotal, formatWait, percentOf, previewLink, sentence, settingName, shortDigests, splitName, webLink, wordFor,
+  baseName, dirName, formatCount, formatDate, formatSize, formatTotal, formatWait, percentOf, previewLink, sentence, settingName, shortDigests, splitName, webLink, wordFor,
 } from "../../web/format.js";
 import { t } from "../../web/words.js";
 
@@ -68,6 +68,13 @@ test("a name cut in two is whole when joined, whatever its script", () => {
 
 test("of a path the folders stand apart from the name", () => {
   assert.deepEqual(["a.sft", "x/a.sft", "x\\y\\a.sft", "x/y/a.sft"].map(dirName), ["", "x", "x/y", "x/y"]);
+  assert.deepEqual(["a.sft", "x/y\\a.sft", "C:\\x\\a.sft", "C:/x/a.sft"].map(baseName), Array(4).fill("a.sft"));
+});
+
+test("a link is one whole: it has no folder", () => {
+  for (const link of ["https://civitai.com/models/1?modelVersionId=2", "hf:a/b/c.sft", "v:12", "urn:air:sdxl:lora:civitai:1@2"]) {
+    assert.deepEqual([dirName(link), baseName(link)], ["", link]);
+  }
 });
 
 test("of whole digests in a text the beginning stays, and nothing else changes", () => {
