@@ -507,6 +507,11 @@ def test_page_stack_and_words(rig: Rig, is_vue: bool) -> None:
     rig.page.locator("wm-stack input[type=checkbox]").first.uncheck()
 
     assert rig.widget("1", "loras") == "off | words.safetensors | 0.8 | 0.8\n# mine\n"
+    rig.page.locator("wm-stack").get_by_role("button", name="Add a LoRA").click()
+    rig.page.keyboard.type("v:12")  # no shortcuts of ComfyUI: the new row's name has the focus
+    rig.page.keyboard.press("Enter")
+    assert str(rig.widget("1", "loras")).endswith("v:12 | 1 | 1\n")
+    rig.page.locator("wm-stack").get_by_role("button", name="Remove v:12").click()
     rig.command("Comfy.QueuePrompt")
     rig.page.locator("wm-words button", has_text="inkwash").click()
     assert rig.widget("2", "off") == "inkwash"

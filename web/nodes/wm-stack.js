@@ -79,7 +79,7 @@ export class WmStack extends WmElement {
     return html`
       <datalist id="names">${this.names.map((name) => html`<option value=${name}></option>`)}</datalist>
       <ul role="list" aria-label=${t("stack.list")}>${this.lines.map((line, at) => this.#line(line, at))}</ul>
-      <button class="wm-button" @click=${() => this.#say([...this.lines, { row: newRow() }])}>${t("stack.add")}</button>`;
+      <button class="wm-button" @click=${this.#add}>${t("stack.add")}</button>`;
   }
 
   /**
@@ -165,6 +165,12 @@ export class WmStack extends WmElement {
     const lines = [...this.lines];
     [lines[at], lines[at + step]] = [lines[at + step], lines[at]];
     this.#say(lines);
+  }
+
+  /** A row to be filled in: what is typed next is its name. */
+  #add() {
+    this.#say([...this.lines, { row: newRow() }]);
+    void this.focusOn("li:last-child [list]");
   }
 
   /** @param {number} at */
