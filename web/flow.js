@@ -28,6 +28,9 @@ import { t } from "./words.js";
 /** The user's setting: whether a page says so when an opened workflow lacks models. */
 export const NOTICES = "Comfywatchman.Panel.Notices";
 
+/** Milliseconds that a notice stands where toasts lie over ComfyUI's own "View details" (before 1.57). */
+const BRIEF = 4_000;
+
 /** In milliseconds. */
 const TIMES = {
   delay: 300, // from the last of several changes until they are looked at
@@ -220,6 +223,7 @@ export class Flow {
   /** @param {number} count */
   #tellMissing(count) {
     if (this.#front.isPanelOpen || this.#front.setting(NOTICES) === false) return;
-    this.#front.notifyWithWay({ severity: "info", summary: t("host.missing", { count }), detail: t("host.missing.detail") });
+    const detail = t("host.missing.detail");
+    this.#front.notifyWithWay({ severity: "info", summary: t("host.missing", { count }), detail, life: BRIEF });
   }
 }

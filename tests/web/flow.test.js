@@ -24,7 +24,8 @@ test("a workflow that is opened is looked at and planned once, however often tha
   stage.flow.changed();
   await rest();
   assert.deepEqual([stage.count("POST inspections"), stage.count("POST plans")], [1, 1]);
-  assert.deepEqual(stage.front.done.filter(([name]) => name === "notify").length, 1);
+  const told = stage.front.done.flatMap(([name, notice]) => (name === "notify" ? [/** @type {any} */ (notice).life] : []));
+  assert.deepEqual(told, [4_000]); // it lies over ComfyUI's own
   assert.deepEqual(stage.front.done.at(-1), ["badge", 2]);
 });
 
