@@ -13,6 +13,7 @@ export class WmStack extends WmElement {
   static properties = {
     lines: { attribute: false },
     names: { attribute: false },
+    draft: { state: true },
   };
 
   static styles = [
@@ -73,13 +74,20 @@ export class WmStack extends WmElement {
     this.lines = [];
     /** @type {string[]} */
     this.names = [];
+    /** @type {Row | null} a row that has no name yet: it is in no text, as no run could read it */
+    this.draft = null;
   }
 
   render() {
     return html`
       <datalist id="names">${this.names.map((name) => html`<option value=${name}></option>`)}</datalist>
-      <ul role="list" aria-label=${t("stack.list")}>${this.lines.map((line, at) => this.#line(line, at))}</ul>
+      <ul role="list" aria-label=${t("stack.list")}>${this.#shown.map((line, at) => this.#line(line, at))}</ul>
       <button class="wm-button" @click=${this.#add}>${t("stack.add")}</button>`;
+  }
+
+  /** @returns {Line[]} */
+  get #shown() {
+    return this.draft ? [...this.lines, { row: this.draft }] : this.lines;
   }
 
   /**
@@ -96,8 +104,8 @@ export class WmStack extends WmElement {
       ${this.#strength(at, "strength_model", row.strength_model, t("stack.model", { name }))}
       ${this.#strength(at, "strength_clip", row.strength_clip, t("stack.clip", { name }))}
       <span class="moves">
-        ${this.#button(t("stack.up", { name }), "up", at === 0, () => this.#move(at, -1))}
-        ${this.#button(t("stack.down", { name }), "down", at === this.lines.length - 1, () => this.#move(at, 1))}
+        ${this.#button(t("stack.up", { name }), "up", at === 0 || at === this.lines.length, () => this.#move(at, -1))}
+        ${this.#button(t("stack.down", { name }), "down", at >= this.lines.length - 1, () => this.#move(at, 1))}
         ${this.#button(t("stack.remove", { name }), "trash", false, () => this.#remove(at))}
       </span>
       <span class="words">${this.#field(at, "words", row.words ?? "", {
@@ -116,6 +124,7 @@ export class WmStack extends WmElement {
   #field(at, key, value, { label, placeholder, list }) {
     const onChange = (/** @type {any} */ event) => {
       const text = event.target.value.trim();
+      if (key === "name" && text === "") return this.requestUpdate(); // back to what it was
       this.#change(at, { [key]: key === "words" && text === "" ? null : text });
     };
     return html`<input class="wm-field" type="text" aria-label=${label} placeholder=${placeholder} list=${list ?? nothing}
@@ -154,7 +163,15 @@ export class WmStack extends WmElement {
    * @param {Partial<Row>} changes
    */
   #change(at, changes) {
+    if (at === this.lines.length) return this.#fill(changes);
     this.#say(this.lines.map((line, n) => (n === at && line.row ? { row: { ...line.row, ...changes } } : line)));
+  }
+
+  /** The draft becomes a line once it has a name. @param {Partial<Row>} changes */
+  #fill(changes) {
+    const row = { ...newRow(), ...this.draft, ...changes };
+    this.draft = row.name ? null : row;
+    if (row.name) this.#say([...this.lines, { row }]);
   }
 
   /**
@@ -169,13 +186,14 @@ export class WmStack extends WmElement {
 
   /** A row to be filled in: what is typed next is its name. */
   #add() {
-    this.#say([...this.lines, { row: newRow() }]);
+    this.draft ??= newRow();
     void this.focusOn("li:last-child [list]");
   }
 
   /** @param {number} at */
   #remove(at) {
-    this.#say(this.lines.filter((_, n) => n !== at));
+    if (at === this.lines.length) this.draft = null;
+    else this.#say(this.lines.filter((_, n) => n !== at));
   }
 
   /** @param {Line[]} lines */
