@@ -30,7 +30,7 @@ Sent to every open page as websocket messages, a few a second at most.
 
 | event | data | when |
 |---|---|---|
-| `comfywatchman.transfer` | `{"transfers": [{"id", "state", "done", "size", "speed", "eta", "note", "error"?, "verification"?, "relink"?}], "queue": Counts}` | transfers went on; only those that changed |
+| `comfywatchman.transfer` | `{"transfers": [{"id", "state", "done", "size", "speed", "eta", "note", "error"?, "verification"?, "relink"?}], "queue": Counts}` | transfers went on; only those that changed. With none, the list itself is another: read it |
 | `comfywatchman.operation` | `{"operation": "plan", "id", "stage", "asking"}` | a plan has come to another stage |
 | `comfywatchman.library` | `{"folders", "files": [{"folder", "path"}]}` | files have appeared |
 | `comfywatchman.settings` | `{}` | settings or tokens were changed |

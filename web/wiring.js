@@ -163,7 +163,8 @@ export class Wiring {
   async #hearTransfers({ transfers = [], queue }) {
     this.#store.dispatch({ type: "ticks", transfers, queue });
     const hasFailed = transfers.some(({ state }) => state === "failed"); // when, a tick does not say
-    if (this.#store.state.stale || hasFailed) await this.readTransfers();
+    const isRelisted = !transfers.length; // some were forgotten or moved, perhaps by another page
+    if (this.#store.state.stale || hasFailed || isRelisted) await this.readTransfers();
   }
 
   /** @param {string} id @returns {Promise<import("./types.js").Plan | null>} */

@@ -109,7 +109,7 @@ class Feed:
         self._pulses: dict[str, Pulse] = {}
         self._heard: dict[str, Progress] = {}
         self._ids: dict[int, tuple[object, str]] = {}
-        self._has_lost = False
+        self._is_relisted = False
         self._stirred = threading.Event()
         self._closed = threading.Event()
         self._leave = queue.listen(self._hear)
@@ -127,6 +127,12 @@ class Feed:
     def stir(self) -> None:
         """Look at once: something was changed."""
         self._stirred.set()
+
+    def relist(self) -> None:
+        """Tell pages that the list itself is another: it is in another order."""
+        with self._lock:
+            self._is_relisted = True
+        self.stir()
 
     def pulse(self, id_: str) -> Pulse | None:
         """How a transfer is doing."""
@@ -176,9 +182,11 @@ class Feed:
                 return
             self._refresh()
             changed = [id_ for id_, pulse in self._pulses.items() if pulse.told != pulse.seen]
-            if (changed or self._has_lost) and not quietly:
+            if changed and not quietly:
                 self._tell(changed, _count(self._pulses.values()))
-            self._has_lost = False
+            if self._is_relisted and not quietly:  # a message of its own: pages then read the list
+                self._tell((), _count(self._pulses.values()))
+            self._is_relisted = False
             for id_ in changed:  # only now: what could not be told is tried again
                 self._pulses[id_].told = self._pulses[id_].seen
 
@@ -190,7 +198,7 @@ class Feed:
         for id_ in self._pulses.keys() - standings.keys():
             del self._pulses[id_]
             self._heard.pop(id_, None)
-            self._has_lost = True
+            self._is_relisted = True
 
     def _take(self, pulse: Pulse, standing: Standing, heard: Progress | None) -> None:
         """Bring one pulse up to date."""

@@ -48,6 +48,7 @@ def change_transfer(desk: Desk, call: Call) -> dict[str, Json]:
         if before is not None:
             _only(desk, before)
         queue.place(id_, before=before)
+        desk.feed.relist()
     if "state" in call.body:
         _move(queue, [id_], body["state"].text())
         worker.wake()

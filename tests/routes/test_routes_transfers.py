@@ -133,6 +133,7 @@ def test_order(fakehub: FakeHub, tmp_path: Path) -> None:
         assert order() == [ink, fog, sea]
         server.do("PATCH", f"transfers/{sea}", {"before": fog})
         assert order() == [ink, sea, fog]
+        server.wait(lambda: any(told["transfers"] == [] for told in server.events.of("transfer")))
         server.do("PATCH", f"transfers/{sea}", {"before": None})
         assert order() == [ink, fog, sea]
         assert server.ask("PATCH", f"transfers/{sea}", {"before": "forgotten"}).code == "transfer-gone"

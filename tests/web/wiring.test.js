@@ -149,6 +149,17 @@ test("events: ticks of a transfer nobody knew make the list be read; a plan's ne
   assert.equal(desk.calls.length, calls);
 });
 
+test("an event of no transfer says that the list is another: in another order, or shorter", async () => {
+  const desk = new Desk({ "GET transfers": { transfers: TRANSFERS, speed: 1 } });
+  await desk.wiring.start();
+  desk.answers["GET transfers"] = { transfers: TRANSFERS.slice(1), speed: 1 };
+  const calls = desk.calls.length;
+  await desk.wiring.hear("comfywatchman.transfer", { transfers: [{ id: TRANSFERS[1].id, done: 1 }] });
+  assert.equal(desk.calls.length, calls);
+  await desk.wiring.hear("comfywatchman.transfer", { transfers: [], queue: {} });
+  assert.equal(Object.keys(desk.store.state.transfers).length, TRANSFERS.length - 1);
+});
+
 test("a server that is away takes nothing from what was known; one that answers does", async () => {
   const known = plan({ id: "p1", stage: "done" });
   const desk = new Desk({ "POST inspections": INSPECTION, "POST plans": known });
