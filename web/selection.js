@@ -143,6 +143,17 @@ export function underway(item, transfers) {
 }
 
 /**
+ * The last try to bring an item, if it failed.
+ *
+ * @param {Item} item
+ * @param {readonly Transfer[]} ended newest first
+ */
+export function failedTry(item, ended) {
+  const last = ended.find((transfer) => brings(transfer, item));
+  return last?.state === "failed" ? last : null;
+}
+
+/**
  * @param {Transfer} transfer
  * @param {Item} item
  */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import {
-  commonReason, consentKind, fetchBody, fits, groupItems, hasOffer, isTaken, itemsOf, mustAsk, neededOn, rootsFor, takenItems, underway,
+  commonReason, consentKind, failedTry, fetchBody, fits, groupItems, hasOffer, isTaken, itemsOf, mustAsk, neededOn, rootsFor, takenItems, underway,
 } from "../../web/selection.js";
 import { countMissing, needsOf } from "../../web/needs.js";
 import { SCENES, STATUS, candidate, inspection, item, plan, transfer, view } from "./fixtures.js";
@@ -146,6 +146,15 @@ test("a transfer is an item's by its place or by the widget that named it, in it
   assert.equal(on({ path: "other", references: [reference] }), true);
   assert.equal(on({ path: "x/a.sft", folder: "loras" }), false);
   assert.equal(on({ path: "x/a.sft", state: "verified" }), false);
+});
+
+test("the last try to bring an item tells why it failed, until one succeeds", () => {
+  const one = item({ key: "k", name: "a.sft", folder: "vae" });
+  const tried = (/** @type {any} */ ...states) =>
+    states.map((state, at) => transfer({ id: `t${at}`, folder: "vae", state, references: [{ node_id: "1", input: "vae_name", name: "a.sft", folder: "vae" }] }));
+  assert.equal(failedTry(one, tried("failed", "verified"))?.id, "t0");
+  assert.equal(failedTry(one, tried("verified", "failed")), null);
+  assert.equal(failedTry({ ...one, folder: "loras" }, tried("failed")), null);
 });
 
 test("what a drive must hold follows the chosen folder", () => {

@@ -1,6 +1,6 @@
 // How far a transfer is: its look, its bar, and what stands under its name.
 
-/** @import { Transfer, TransferState } from "../types.js" */
+/** @import { Fault, Transfer, TransferState } from "../types.js" */
 /** @import { Icon } from "./icons.js" */
 
 import { dirName, formatDate, formatSize, formatSpeed, formatWait, wordFor } from "../format.js";
@@ -76,4 +76,9 @@ export function factsOf(one) {
 function speedFacts(one) {
   const left = one.eta === null ? [] : [{ text: t("transfers.left", { eta: formatWait(one.eta) }) }];
   return one.speed > 0 ? [{ text: formatSpeed(one.speed) }, ...left] : left;
+}
+
+/** What to do about a fault; the server's words are for the command line where a token is wanted. @param {Fault} fault */
+export function faultHint({ code, hint }) {
+  return code === "login-required" ? t("transfers.token") : hint;
 }

@@ -1,4 +1,4 @@
-// One file that the workflow needs: <wm-item .item .choice .transfer .status .notes .base>.
+// One file that the workflow needs: <wm-item .item .choice .transfer .failed .status .notes .base>.
 // With `.brief` it leaves out why the file is missing: the list has said it.
 // Wishes: `wm-locate` { key, id, input }, `wm-agree` { key, agreed }, `wm-choose` { key, candidate },
 // `wm-root` { key, root }, `wm-relink` { keys }, and those of <wm-tokens>.
@@ -10,10 +10,10 @@ import { dirName, formatSize, percentOf, sentence, wordFor } from "../format.js"
 import { candidateOf, consentKind, isTaken, rootsFor } from "../selection.js";
 import { html, live, nothing } from "../vendor/lit.js";
 import { t } from "../words.js";
-import { WmElement, define, fileName } from "./base.js";
+import { WmElement, define, fileName, note } from "./base.js";
 import { icon } from "./icons.js";
 import { pageButton, pageIcon } from "./links.js";
-import { bar, progressText } from "./progress.js";
+import { bar, faultHint, progressText } from "./progress.js";
 import { titleOf } from "./wm-choices.js";
 import "./wm-consent.js";
 import "./wm-tokens.js";
@@ -38,6 +38,7 @@ export class WmItem extends WmElement {
     item: { attribute: false },
     choice: { attribute: false },
     transfer: { attribute: false },
+    failed: { attribute: false },
     status: { attribute: false },
     notes: { attribute: false },
     base: { attribute: false },
@@ -55,6 +56,8 @@ export class WmItem extends WmElement {
     this.choice = undefined;
     /** @type {Transfer | null} */
     this.transfer = null;
+    /** @type {Transfer | null} the last try, if it failed */
+    this.failed = null;
     /** @type {Status | null} */
     this.status = null;
     /** @type {Record<string, TokenNote>} */
@@ -136,6 +139,7 @@ export class WmItem extends WmElement {
     return html`
       <div class="source">${this.#chip(item)}${this.#source(item, candidate)}</div>
       ${this.#explain(item, candidate)}
+      ${this.failed?.error ? note("wm-bad", "warn", this.failed.error.message, faultHint(this.failed.error)) : nothing}
       ${candidate && consentKind(candidate) === "word" && item.state !== "locked"
         ? html`<wm-consent class="main" .item=${item} .candidate=${candidate}
             .agreed=${this.choice?.agreed ?? false}></wm-consent>`

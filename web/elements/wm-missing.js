@@ -1,11 +1,11 @@
-// What a workflow needs and lacks: <wm-missing .view .transfers .status .notes .base>.
+// What a workflow needs and lacks: <wm-missing .view .transfers .ended .status .notes .base>.
 // Wishes: `wm-fetch` { key, body }, `wm-find` { key }, `wm-relink` { keys }, and those of <wm-item>.
 
 /** @import { Item, Skipped, Status, TokenNote, Transfer, View } from "../types.js" */
 /** @import { GroupName } from "../selection.js" */
 
 import { formatSize, formatTotal, sentence } from "../format.js";
-import { candidateOf, commonReason, faultsOf, fetchBody, fits, groupItems, hasOffer, itemsOf, mustAsk, neededOn, takenItems, underway } from "../selection.js";
+import { candidateOf, commonReason, failedTry, faultsOf, fetchBody, fits, groupItems, hasOffer, itemsOf, mustAsk, neededOn, takenItems, underway } from "../selection.js";
 import { css, html, nothing, repeat } from "../vendor/lit.js";
 import { t } from "../words.js";
 import { WmElement, define, empty, keepKeys, note } from "./base.js";
@@ -19,6 +19,7 @@ export class WmMissing extends WmElement {
   static properties = {
     view: { attribute: false },
     transfers: { attribute: false },
+    ended: { attribute: false },
     status: { attribute: false },
     notes: { attribute: false },
     base: { attribute: false },
@@ -89,6 +90,8 @@ export class WmMissing extends WmElement {
     this.view = null;
     /** @type {Transfer[]} */
     this.transfers = [];
+    /** @type {Transfer[]} newest first */
+    this.ended = [];
     /** @type {Status | null} */
     this.status = null;
     /** @type {Record<string, TokenNote>} */
@@ -161,7 +164,7 @@ export class WmMissing extends WmElement {
         items,
         (item) => item.key,
         (item) => html`<li><wm-item .item=${item} .choice=${view.choices[item.key]} .status=${this.status}
-          .brief=${common !== null && item.reason === common} .transfer=${underway(item, this.transfers)} .notes=${this.notes} .base=${this.base}></wm-item></li>`,
+          .brief=${common !== null && item.reason === common} .transfer=${underway(item, this.transfers)} .failed=${failedTry(item, this.ended)} .notes=${this.notes} .base=${this.base}></wm-item></li>`,
       )}</ul>
     </section>`;
   }

@@ -249,7 +249,7 @@ export class WmPanel extends WmElement {
           <wm-settings .settings=${settings} .roots=${status?.roots ?? []}></wm-settings>
         </div>`;
       default:
-        return html`<wm-missing .view=${view} .transfers=${active} .status=${status} .notes=${tokens}
+        return html`<wm-missing .view=${view} .transfers=${active} .ended=${ended} .status=${status} .notes=${tokens}
           .base=${base}></wm-missing>`;
     }
   }

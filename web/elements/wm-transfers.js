@@ -1,7 +1,7 @@
 // The queue and its history: <wm-transfers .active .ended .speed>.
 // Wishes: `wm-transfer` { id | "all", action: pause | resume | cancel | retry | forget }, `wm-move` { id, before }.
 
-/** @import { Fault, Transfer, TransferState } from "../types.js" */
+/** @import { Transfer, TransferState } from "../types.js" */
 /** @import { Icon } from "./icons.js" */
 
 import { formatSize, formatSpeed, formatWait, percentOf } from "../format.js";
@@ -10,7 +10,7 @@ import { t } from "../words.js";
 import { WmElement, define, empty, fileName, note } from "./base.js";
 import { icon } from "./icons.js";
 import { pageIcon } from "./links.js";
-import { bar, factsOf, lookOf, progressText } from "./progress.js";
+import { bar, factsOf, faultHint, lookOf, progressText } from "./progress.js";
 import { style } from "./wm-transfers.css.js";
 
 /** @typedef {"pause" | "resume" | "cancel" | "retry" | "forget"} Action */
@@ -169,7 +169,7 @@ export class WmTransfers extends WmElement {
         <div class="facts">${factsOf(one).map((fact) => html`<span class=${fact.look ?? ""}>${fact.text}</span>`)}</div>
       </div>
       <div class="acts">${(ACTIONS[one.state] ?? []).map((action) => this.#button(one, action))}${pageIcon(one.page, one.name)}</div>
-      ${one.error ? html`<div class="fault">${note("wm-bad", "warn", one.error.message, hintOf(one.error))}</div>` : nothing}
+      ${one.error ? html`<div class="fault">${note("wm-bad", "warn", one.error.message, faultHint(one.error))}</div>` : nothing}
     </li>`;
   }
 
@@ -255,11 +255,6 @@ export class WmTransfers extends WmElement {
     const to = gap === null ? rest.length : rest.findIndex((one) => one.id === gap);
     if (this.active[to]?.id !== dragged) this.#move(dragged, gap, to);
   }
-}
-
-/** What to do about a fault; the server's words are for the command line where a token is wanted. @param {Fault} fault */
-function hintOf({ code, hint }) {
-  return code === "login-required" ? t("transfers.token") : hint;
 }
 
 define("wm-transfers", WmTransfers);
