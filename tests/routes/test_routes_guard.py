@@ -395,7 +395,7 @@ def test_way_in(before: frozenset[str], changes: dict[str, Any], commands: dict[
     ["$(touch$IFS/tmp/x):8188", "--touch:8188", "\u202ehcuot\x1b[31m<b>touch:8188", "touch" + "é" * 200],
 )
 def test_way_in_for_no_name(host: str) -> None:
-    """A name that might steer a shell is put into no command, nor one into a message that steers a terminal."""
+    """A name that might steer a shell is in no command, one that might steer a terminal in no message."""
     with pytest.raises(WatchmanError) as caught:
         Gate(lambda: NOBODY).check(caller(hosts=(host,)))
     assert "touch" not in caught.value.hint

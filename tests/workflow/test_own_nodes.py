@@ -214,7 +214,7 @@ def test_examples_name_their_sources(path: Path) -> None:
     ],
 )
 def test_addresses_of_no_hub(source: str) -> None:
-    """What the node refuses is no name to be searched for: hubs would be told it, with what is secret in it."""
+    """What the node refuses is no name to be searched for: hubs would be told it, secrets and all."""
     assert found(LORA, lora("other.safetensors", source)) == []
     assert found(STACK, (source, "", "")) == []
 
