@@ -121,7 +121,7 @@ class Settings:
         default=200, metadata=_key(count(1, 100_000), "the most files one plan fetches", guard=True)
     )
     offline: bool = field(
-        default=False, metadata=_key(FLAG, "ask no hub; what is local and known still works")
+        default=False, metadata=_key(FLAG, "ask no hub and fetch nothing; what is here still works")
     )
     transfers_at_once: int = field(default=3, metadata=_key(count(1, 16), "files fetched at the same time"))
     connections_per_host: int = field(
