@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import urlsplit
 
+from .catalog import hub_title
 from .errors import NeedsNetwork, NoComfyUI
 from .library.ownloaders import OWN_LOADERS, read_own_loaders
 from .library.roots import Roots
@@ -140,7 +141,7 @@ class House:
         for hub in self.hubs:
             if hub.name == name:
                 return hub
-        raise NeedsNetwork(f"{name} cannot be asked offline")
+        raise NeedsNetwork(f"{hub_title(name)} is not asked offline")
 
     @property
     def index(self) -> Index:
@@ -172,7 +173,7 @@ class House:
             roots=roots,
             hubs=hubs,
             known=self._open_known(roots),
-            policy=replace(_policy(settings, hosts, hubs), pickles=pickles),
+            policy=replace(_policy(settings, hosts, hubs), pickles=pickles, offline=self.is_offline),
             guard=Guard(trusted=mirrors(settings)),
             limits=make_limits(settings),
             books=Books(

@@ -64,6 +64,7 @@ class Policy:
     hosts: frozenset[str] = frozenset()  # further hosts the user allowed
     tokens: frozenset[str] = frozenset()  # hubs whose token is set
     pickles: bool = False  # the user allowed pickle formats beforehand
+    offline: bool = False  # nothing is fetched now, whoever agrees
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,6 +221,8 @@ def judge(file: RemoteFile, evidence: Evidence, policy: Policy) -> tuple[Consent
 
     The levels are those of `docs/explanation/trust.md`; the strictest that applies wins.
     """
+    if policy.offline:
+        return Consent.REFUSED, "offline nothing is fetched"
     return (
         _never(file, policy)
         or _each_file(file, policy)

@@ -333,7 +333,7 @@ class Watchman:
         for hub in self._hubs:
             if hub.name == name:
                 return hub
-        raise NeedsNetwork(f"{name} cannot be asked offline")
+        raise NeedsNetwork(f"{hub_title(name)} is not asked offline")
 
     def _owner(self, url: str) -> str | None:
         """The hub that a URL belongs to."""
