@@ -234,6 +234,7 @@ def test_first_fetch_asks(gallery: Open) -> None:
     assert heard(page, "wm-fetch") == []
     fetch.click()
     page.get_by_role("button", name="Ask me each time").click()
+    page.wait_for_function("() => probes.focused().matches('.scroll')")
     [wish] = heard(page, "wm-fetch")
     assert wish["body"]["remember"] is False
     assert sorted(wish["body"]["items"]) == ["20.lora_name", "4.ckpt_name", "8.vae_name"]

@@ -110,7 +110,7 @@ export class WmMissing extends WmElement {
     const groups = groupItems(items.filter((item) => fits(item, this.filter)), this.transfers);
     const open = groupItems(items, this.transfers).length > 0;
     return html`
-      <div class="scroll">
+      <div class="scroll" tabindex="-1">
         ${this.#noteList(view)}
         ${items.length >= FILTER_FROM && open ? this.#filterField() : nothing}
         ${groups.map(([name, members]) => this.#group(view, name, members))}
@@ -255,6 +255,7 @@ export class WmMissing extends WmElement {
    */
   #fetch(view, remember) {
     this.emit("wm-fetch", { key: view.key, body: fetchBody(view, this.transfers, remember) });
+    void this.focusOn(".scroll"); // what was clicked goes, and must not take the focus along
   }
 
   /**
