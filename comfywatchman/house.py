@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import urlsplit
 
+from .consent import Policy
 from .errors import NeedsNetwork, NoComfyUI
 from .library.ownloaders import OWN_LOADERS, read_own_loaders
 from .library.roots import Roots
-from .plan import Policy
 from .settings import Settings, read_settings
 from .tokens import TokenStore
 from .workflow.loaders import Loaders, load_loaders

@@ -23,6 +23,7 @@ from .air import HubLink, HuggingFaceLink, hub_of, parse_thing
 from .answering import inspect_workflows, resolve_workflows
 from .bookkeeping import Books
 from .catalog import LocalFile, RemoteFile, base_name, canonical_folder, hub_title
+from .consent import Consent, Policy
 from .digest import Digest, parse_digest
 from .errors import (
     InvalidAir,
@@ -39,7 +40,7 @@ from .library.examination import examine_file
 from .library.index import ACTIVE_CHECKPOINT, Choice
 from .library.indexed import Indexed
 from .library.roots import Roots
-from .plan import Consent, Plan, Policy, Transfer, make_plan, make_transfer
+from .plan import Plan, Transfer, make_plan, make_transfer
 from .planfile import judge_again
 from .report import Answer, Description, Listing, Pasted, Stage
 from .resolution import Candidate, Evidence, Resolution

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, assert_never
 
 from ..catalog import LocalFile, Verification, hub_title, page_of
+from ..consent import Consent
 from ..library.matching import placement_of
-from ..plan import Consent, Open, Plan, Transfer
+from ..plan import Open, Plan, Transfer
 from ..resolution import Ambiguous, Placement, Present, Resolution
 from ..transfer.events import Outcome, State
 from ..workflow.references import Reference

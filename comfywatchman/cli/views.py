@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, assert_never
 
 from ..catalog import LocalFile, hub_title, page_of
-from ..plan import Consent, Plan, Transfer
+from ..consent import Consent
+from ..plan import Plan, Transfer
 from ..report import Answer, Report, Stranger
 from ..resolution import Ambiguous, Candidate, Found, Missing, Placement, Present, Resolution
 from ..workflow.references import Reference, Survey

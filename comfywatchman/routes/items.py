@@ -13,9 +13,10 @@ from typing import Final, assert_never
 
 from ..air import HubLink, hub_of, parse_link
 from ..catalog import Access, RemoteFile, base_name
+from ..consent import Consent
 from ..errors import EarlyAccess, Gated, HubError, LoginRequired, WatchmanError
 from ..inquiry import question_of
-from ..plan import Consent, Plan, Transfer, say_missing
+from ..plan import Plan, Transfer, say_missing
 from ..report import Answer
 from ..resolution import Ambiguous, Candidate, Evidence, Found, Missing, Present, Resolution, prefer
 from ..workflow.references import Reference

@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 
 from ..air import clean_url
 from ..catalog import Access, Json, LocalFile, RemoteFile, extension, hub_title, page_of
+from ..consent import Consent
 from ..errors import HubError, WatchmanError
 from ..library.folders import DIFFUSERS_FILE, has_model_extension
-from ..plan import Consent
 from ..report import Report
 from ..resolution import Ambiguous, Found, Missing, Present, Resolution
 from ..workflow.references import Reference

@@ -25,8 +25,9 @@ from transfer.queueprocess import command, write_job
 
 from comfywatchman import errors
 from comfywatchman.catalog import Verification
+from comfywatchman.consent import Consent
 from comfywatchman.errors import WatchmanError
-from comfywatchman.plan import Consent, Transfer
+from comfywatchman.plan import Transfer
 from comfywatchman.transfer.bandwidth import Bucket
 from comfywatchman.transfer.claim import held_room
 from comfywatchman.transfer.entry import (
