@@ -23,7 +23,7 @@ from comfywatchman.errors import Gated, HubError, HubUnavailable, LoginRequired,
 from comfywatchman.hubs.answers import Answers
 from comfywatchman.hubs.base import SearchQuery
 from comfywatchman.hubs.huggingface import HuggingFace
-from comfywatchman.hubs.huggingface.api import Ways, stored_token
+from comfywatchman.hubs.huggingface.api import Ways
 from comfywatchman.hubs.patience import Patience
 from comfywatchman.resolution import Evidence
 
@@ -475,15 +475,3 @@ def test_import_is_light() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
-
-
-def test_stored_token(tmp_path: Any) -> None:
-    """The token that huggingface_hub has stored can be read."""
-    (tmp_path / "token").write_text("hf_stored\n")
-    program = "from comfywatchman.hubs.huggingface.api import stored_token; print(stored_token())"
-    env = {"HF_HOME": str(tmp_path), "PATH": ""}
-    done = subprocess.run(
-        [sys.executable, "-c", program], env=env, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.strip() == "hf_stored"
-    assert callable(stored_token)

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -87,12 +86,6 @@ def slowly(x: Exchange) -> None:
 
 
 CALLS = ["unlinkat", "ftruncate", "renameat", "openat"]
-
-
-@pytest.fixture
-def server() -> Iterator[FaultServer]:
-    with FaultServer() as running:
-        yield running
 
 
 def names(folder: Path) -> list[str]:

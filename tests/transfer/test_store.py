@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -50,12 +50,6 @@ from comfywatchman.workflow.references import Reference
 
 DATA = safetensors(300_000)
 SMALL = safetensors(20_000)
-
-
-@pytest.fixture
-def server() -> Iterator[FaultServer]:
-    with FaultServer() as running:
-        yield running
 
 
 def slowly(x: Exchange) -> None:
