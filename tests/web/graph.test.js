@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { asOneChange, findNode, holdersOf, locate, markOf, mergeModel, pin, relink, walk } from "../../web/graph.js";
+import { asOneChange, mergeModel, pin, relink } from "../../web/edits.js";
+import { findNode, holdersOf, locate, markOf, walk } from "../../web/graph.js";
 import { Graph } from "./host/page/scripts/graph.js";
 
 const INNER = {
