@@ -133,10 +133,10 @@ class NoComfyUI(InputError):
 
 
 class NeedsNetwork(InputError):
-    """The command needs a hub and --offline was given."""
+    """A hub is needed, and `--offline` or the setting `offline` says to ask none."""
 
     code = "needs-network"
-    default_hint = "Run it again without --offline."
+    default_hint = "Run it again without --offline, and with the setting `offline` off."
 
 
 # ── a hub cannot or will not answer ──

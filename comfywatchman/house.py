@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import urlsplit
 
 from .consent import Policy
-from .errors import NeedsNetwork, NoComfyUI
+from .errors import NoComfyUI
 from .library.ownloaders import OWN_LOADERS, read_own_loaders
 from .library.roots import Roots
 from .settings import Settings, read_settings
@@ -137,10 +137,9 @@ class House:
         Raises:
             NeedsNetwork: hubs are not asked offline.
         """
-        for hub in self.hubs:
-            if hub.name == name:
-                return hub
-        raise NeedsNetwork(f"{name} cannot be asked offline")
+        from .hubs.asking import hub_named
+
+        return hub_named(self.hubs, name)
 
     @property
     def index(self) -> Index:
