@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Final
 from urllib.parse import urlsplit
 
-from .catalog import Access, RemoteFile, Scan, extension, hub_title
+from .catalog import Access, RemoteFile, Scan, extension
 from .hostname import host_fault
 from .resolution import Evidence
 
@@ -62,7 +62,7 @@ def judge(file: RemoteFile, evidence: Evidence, policy: Policy) -> tuple[Consent
 
 
 def _certain(file: RemoteFile) -> tuple[Consent, str]:
-    return Consent.AUTOMATIC, f"{_giver(file)} publishes its digest"
+    return Consent.AUTOMATIC, f"{file.giver} publishes its digest"
 
 
 def _never(file: RemoteFile, policy: Policy) -> tuple[Consent, str] | None:
@@ -73,7 +73,7 @@ def _never(file: RemoteFile, policy: Policy) -> tuple[Consent, str] | None:
     if file.size is not None and file.size > policy.largest_size:
         return Consent.REFUSED, f"larger than {policy.largest_size / GIB:.0f} GiB"
     if file.access is Access.WITHDRAWN:
-        return Consent.REFUSED, f"{_giver(file)} no longer gives this file"
+        return Consent.REFUSED, f"{file.giver} no longer gives this file"
     if file.access in _LOCKED and file.hub not in policy.tokens:
         return Consent.REFUSED, f"{_LOCKED[file.access]}, then `comfywatchman token set {file.hub}`"
     return None
@@ -108,14 +108,14 @@ def _doubt(file: RemoteFile, policy: Policy) -> str | None:
         return f"plain http from {parts.netloc}"
     if file.hub == "web" and not is_mirror and parts.hostname not in policy.hosts:
         return f"from {parts.hostname}, which is no hub"
-    return f"{_giver(file)}'s scanners warn of this file" if file.scan is Scan.FAILED else None
+    return f"{file.giver}'s scanners warn of this file" if file.scan is Scan.FAILED else None
 
 
 def _one_click(file: RemoteFile, evidence: Evidence, policy: Policy) -> tuple[Consent, str] | None:
     if file.format == "pickle" and not _is_vouched(file):
         return Consent.PLAN, _PICKLE
     if file.format == "pickle":
-        return Consent.PLAN, f"{_PICKLE}; {_giver(file)} publishes its digest, and its scans passed"
+        return Consent.PLAN, f"{_PICKLE}; {file.giver} publishes its digest, and its scans passed"
     if evidence <= Evidence.NAME:
         return Consent.PLAN, "only its name says that it is the one"
     if not (file.digest("sha256") or file.digest("blake3")):
@@ -128,11 +128,6 @@ def _one_click(file: RemoteFile, evidence: Evidence, policy: Policy) -> tuple[Co
 def _is_vouched(file: RemoteFile) -> bool:
     """Whether the hub's record gives a digest and its scanners found nothing."""
     return file.digest("sha256") is not None and file.scan is Scan.PASSED
-
-
-def _giver(file: RemoteFile) -> str:
-    """The hub that gives a file, or the host where it is none."""
-    return (urlsplit(file.url).hostname or "web") if file.hub == "web" else hub_title(file.hub)
 
 
 def _origin(url: str) -> str:

@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 from .air import HubLink, hub_of, parse_thing
 from .answering import inspect_workflows, resolve_workflows
 from .bookkeeping import Books
-from .catalog import LocalFile, RemoteFile, base_name, canonical_folder, hub_title
+from .catalog import LocalFile, RemoteFile, base_name, canonical_folder
 from .consent import Consent, Policy
 from .digest import Digest, parse_digest
 from .errors import InvalidAir, InvalidDigest, NoComfyUI, UnknownFolder
@@ -141,9 +141,7 @@ class Watchman:
         folder = folder or file.folder
         if folder is None:
             hint = "Give the folder: --folder checkpoints, loras, vae, …"
-            raise UnknownFolder(
-                f"{hub_title(file.hub)} does not say which folder {file.name} belongs to", hint=hint
-            )
+            raise UnknownFolder(f"{file.giver} does not say which folder {file.name} belongs to", hint=hint)
         return make_transfer(
             file,
             folder=canonical_folder(folder),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, assert_never
 
-from ..catalog import LocalFile, Verification, hub_title, page_of
+from ..catalog import LocalFile, Verification, page_of
 from ..consent import Consent
 from ..library.matching import placement_of
 from ..plan import Open, Plan, Transfer
@@ -18,8 +18,8 @@ from .views import render_candidates, say_relink
 from .words import count, one_line, render_error
 
 _VERIFIED: Final[Mapping[Verification, str]] = {
-    Verification.DIGEST: "matches the digest published by {hub}",
-    Verification.SIZE: "size and structure fit; {hub} publishes no digest",
+    Verification.DIGEST: "matches the digest published by {giver}",
+    Verification.SIZE: "size and structure fit; {giver} publishes no digest",
     Verification.STRUCTURE: "structure fits; nothing was published to check against",
     Verification.NONE: "nothing was known to check against",
 }
@@ -44,7 +44,7 @@ def _render_outcome(outcome: Outcome) -> Iterator[str]:
     where = one_line(f"{outcome.transfer.folder}/{outcome.path}")
     match outcome.state:
         case State.VERIFIED:
-            words = _VERIFIED[outcome.verification].format(hub=hub_title(outcome.transfer.source.hub))
+            words = _VERIFIED[outcome.verification].format(giver=outcome.transfer.source.giver)
             yield f"✓ {where}  {format_size(outcome.size)}, {words}"
             if outcome.weak_publish:
                 yield "  this disk cannot refuse to replace a file: one made at the same moment would be lost"

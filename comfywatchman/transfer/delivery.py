@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Final
 
-from ..catalog import Verification, hub_title
+from ..catalog import Verification
 from ..digest import Algorithm, Digest, match_digests
 from ..errors import DigestMismatch, Interrupted, NotAModel, Refused, SizeMismatch, WatchmanError
 from ..hasher import Hasher
@@ -222,7 +222,8 @@ class Delivery:
         journal = self._partial.journal
         stop = None
         if self.size is not None and not self._whole:
-            is_big, end = self.size - at >= self._limits.segment_from, gaps[0][1] if gaps else self.size
+            is_big = self.size - at >= self._limits.segment_from
+            end = gaps[0][1] if gaps else self.size
             if self._limits.segments > 1 and (is_big or end < self.size):
                 stop = min(at + self._limits.segment, end)
             elif at:
@@ -300,7 +301,7 @@ class Delivery:
             case False:
                 theirs = ", ".join(map(str, self._source.digests))
                 raise DigestMismatch(
-                    f"{self._name}: {hub_title(self._source.hub)} publishes {theirs}, got {digests[-1]}"
+                    f"{self._name}: {self._source.giver} publishes {theirs}, got {digests[-1]}"
                 )
             case None:
                 structure = check_structure(partial.read, size, self._name)
