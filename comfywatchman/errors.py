@@ -133,10 +133,10 @@ class NoComfyUI(InputError):
 
 
 class NeedsNetwork(InputError):
-    """A hub is needed, and `--offline` or the setting `offline` says to ask none."""
+    """A hub is needed, and --offline was given or the setting `offline` is on."""
 
     code = "needs-network"
-    default_hint = "Run it again without --offline, and with the setting `offline` off."
+    default_hint = "Run it again without --offline, or turn the setting `offline` off."
 
 
 # ── a hub cannot or will not answer ──

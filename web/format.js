@@ -95,10 +95,10 @@ export function wordFor(table, word) {
 /**
  * Who gives a file, for people: its hub, or the host of an address that is no hub's.
  *
- * @param {{ hub_title: string, host: string }} candidate
+ * @param {{ hub_title: string, host: string | null }} candidate
  */
 export function giverOf({ hub_title: title, host }) {
-  return title || host;
+  return title || (host ?? "");
 }
 
 /**

@@ -25,7 +25,7 @@ def hub_named(hubs: Sequence[Hub], name: str) -> Hub:
     for hub in hubs:
         if hub.name == name:
             return hub
-    raise NeedsNetwork(f"{hub_title(name)} cannot be asked offline")
+    raise NeedsNetwork(f"{hub_title(name)} is not asked offline")
 
 
 def owner_of(hubs: Sequence[Hub], url: str) -> Hub | None:

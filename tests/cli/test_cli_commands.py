@@ -157,7 +157,7 @@ def test_describe_what_nobody_knows(desk: Desk) -> None:
     assert (ran.status, ran.error["code"]) == (2, "invalid-air")
     offline = desk.json("describe", "--offline", "v:7")
     assert (offline.status, offline.error["code"]) == (2, "needs-network")
-    assert offline.error["message"] == "CivitAI cannot be asked offline"
+    assert offline.error["message"] == "CivitAI is not asked offline"
 
 
 def test_describe_with_a_hub_down(desk: Desk) -> None:
