@@ -127,11 +127,7 @@ def make_plan(
                 made = _transfer_of(resolution, target, policy)
                 _add(made, transfers, still_open)
             case Ambiguous(reference, candidates):
-                reason = (
-                    "one file may be meant"
-                    if len(candidates) == 1
-                    else f"{len(candidates)} files may be meant"
-                )
+                reason = say_ambiguous(len(candidates))
                 still_open.append(Open(reference=reference, state="ambiguous", reason=reason))
             case Missing(reference, searched):
                 reason = say_missing(searched)
@@ -168,6 +164,11 @@ def make_transfer(
         reason=reason,
         references=references,
     )
+
+
+def say_ambiguous(count: int) -> str:
+    """How many files a reference may mean."""
+    return f"{count} files may be meant" if count > 1 else "one file may be meant"
 
 
 def say_missing(searched: Sequence[str]) -> str:
