@@ -10,14 +10,11 @@ in it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 from urllib.parse import urlsplit
 
-from ..air import CivitaiLink, HubLink, HuggingFaceLink, parse_link
+from ..air import HOMES, CivitaiLink, HubLink, HuggingFaceLink, parse_link
 from ..catalog import RemoteFile
 from ..facts import Facts
-
-_HOMES: Final = {"civitai": "civitai.com", "huggingface": "huggingface.co"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +122,7 @@ def _link(hub: str, address: str | None) -> HubLink | None:
         parts = urlsplit(address or "")
     except ValueError:
         return None
-    return parse_link(parts._replace(scheme="https", netloc=_HOMES.get(hub, "")).geturl())
+    return parse_link(parts._replace(scheme="https", netloc=HOMES.get(hub, "")).geturl())
 
 
 def _text(number: int | None) -> str | None:

@@ -222,8 +222,7 @@ class Delivery:
         journal = self._partial.journal
         stop = None
         if self.size is not None and not self._whole:
-            is_big = self.size - at >= self._limits.segment_from
-            end = gaps[0][1] if gaps else self.size
+            is_big, end = self.size - at >= self._limits.segment_from, gaps[0][1] if gaps else self.size
             if self._limits.segments > 1 and (is_big or end < self.size):
                 stop = min(at + self._limits.segment, end)
             elif at:
