@@ -1,4 +1,4 @@
-// graph.js on graphs that are data: those of the host page, and shapes as older front ends have them.
+// graph.js and edits.js on graphs that are data: those of the host page, and shapes as older front ends have them.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
