@@ -24,7 +24,9 @@ CIVITAI_HOSTS: Final = frozenset(
 HUGGINGFACE_HOSTS: Final = frozenset({"huggingface.co", "www.huggingface.co", "hf.co"})
 HOMES: Final = {"civitai": "civitai.com", "huggingface": "huggingface.co"}  # the host of a hub's own links
 
-_SECRET: Final = re.compile(r"(?:access[_-]?|auth[_-]?|hf[_-]?)?token=|api[_-]?key=|key=", re.IGNORECASE)
+_SECRET: Final = re.compile(
+    r"(?:amp;)?(?:access[_-]?|auth[_-]?|hf[_-]?)?token=|api[_-]?key=|key=", re.IGNORECASE
+)
 _MAX_ID: Final = 2**31 - 1  # CivitAI answers 400 above it
 _AIR: Final = re.compile(
     r"(?:urn:)?air:(?P<ecosystem>[\w.-]+):(?P<type>[\w-]+):(?P<source>[\w-]+):"
@@ -168,7 +170,7 @@ def parse_link(url: str) -> HubLink | None:
         host = (parts.hostname or "").lower()
     except ValueError:
         return None
-    if parts.scheme not in ("http", "https"):
+    if parts.scheme not in ("http", "https") or "@" in parts.netloc:
         return None
     try:
         if host in CIVITAI_HOSTS:
@@ -183,7 +185,8 @@ def parse_link(url: str) -> HubLink | None:
 def clean_url(text: str) -> str | None:
     """An address from outside fit to be kept and shown, or None when it is none that can be read.
 
-    Tokens that people paste along in its query are left out: they are nobody's to pass on.
+    Tokens that people paste along in its query are left out: they are nobody's to pass on. One with a user
+    name is none: it is fetched from nowhere, and has a password in it.
 
     >>> clean_url(" https://civitai.com/api/download/models/1?fileId=2&token=secret ")
     'https://civitai.com/api/download/models/1?fileId=2'
@@ -195,8 +198,10 @@ def clean_url(text: str) -> str | None:
         _ = parts.port
     except ValueError:
         return None
+    if "@" in parts.netloc:
+        return None
     kept = [pair for pair in parts.query.split("&") if not _SECRET.match(pair)]
-    return parts._replace(query="&".join(kept)).geturl() or None
+    return parts._replace(query="&".join(kept), fragment="").geturl() or None
 
 
 def parse_thing(text: str) -> HubLink:
@@ -256,6 +261,7 @@ def _short_form(text: str) -> HubLink | None:
     if colon and head.lower() == "v" and (version_id := _id(rest)) is not None:
         return CivitaiLink(version_id=version_id)
     if colon and head.lower() == "hf":
+        rest = rest.partition("?")[0]  # as pasted behind an address: ?download=true
         owner, _, rest = rest.lstrip("/").partition("/")
         name, _, path = rest.partition("/")
         name, _, revision = name.partition("@")

@@ -99,12 +99,12 @@ def _read(source: Source, loaders: Loaders) -> Report:
     path = source.name if isinstance(source, Pasted) else str(source)
     try:
         workflow = _open(source)
+        survey = find_references(workflow, loaders)
     except OSError as fault:
         error = InvalidWorkflow(f"{path}: cannot be read: {fault.strerror}", hint="Check the path.")
         return Report(path=path, error=error)
     except InputError as fault:
         return Report(path=path, error=fault)
-    survey = find_references(workflow, loaders)
     return Report(path=path, format=workflow.format, survey=survey)
 
 

@@ -46,6 +46,7 @@ class Policy:
     hosts: frozenset[str] = frozenset()  # further hosts the user allowed
     tokens: frozenset[str] = frozenset()  # hubs whose token is set
     pickles: bool = False  # the user allowed pickle formats beforehand
+    offline: bool = False  # nothing is fetched now, whoever agrees
 
 
 def judge(file: RemoteFile, evidence: Evidence, policy: Policy) -> tuple[Consent, str]:
@@ -53,6 +54,8 @@ def judge(file: RemoteFile, evidence: Evidence, policy: Policy) -> tuple[Consent
 
     The strictest level that applies wins.
     """
+    if policy.offline:
+        return Consent.REFUSED, "offline nothing is fetched"
     return (
         _never(file, policy)
         or _each_file(file, policy)

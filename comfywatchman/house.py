@@ -171,7 +171,7 @@ class House:
             roots=roots,
             hubs=hubs,
             known=self._open_known(roots),
-            policy=replace(_policy(settings, hosts, hubs), pickles=pickles),
+            policy=replace(_policy(settings, hosts, hubs), pickles=pickles, offline=self.is_offline),
             guard=Guard(trusted=mirrors(settings)),
             limits=make_limits(settings),
             books=Books(

@@ -22,6 +22,7 @@ from .decode import MIB, DecodeError, parse_json
 PRIVATE_DIRECTORY: Final = 0o700
 PRIVATE: Final = 0o600
 PUBLIC: Final = 0o666  # less what the umask takes
+ACCESS: Final = "Check that the data folder is a folder that you may read and write."  # a hint
 
 
 def read_json(path: Path, *, limit: int = MIB) -> Json:

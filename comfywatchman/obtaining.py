@@ -279,7 +279,8 @@ class Obtainer:
             plan = self._watchman.open([link], folder=question.folder)
         except NeedsNetwork as fault:
             text = f"{shown(question.thing)} is not here, and offline no hub is asked"
-            raise NotHere(text, hint="Go online once, or fetch it with `comfywatchman fetch`.") from fault
+            hint = "Turn the setting `offline` off to have it fetched, or choose a file that is here."
+            raise NotHere(text, hint=hint) from fault
         except WatchmanError as fault:
             raise explain(fault, getattr(fault, "hub", "civitai")) from fault
         transfer = plan.transfers[0]

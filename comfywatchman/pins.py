@@ -25,6 +25,7 @@ from .names import fold, printable
 _CIVITAI: Final = re.compile(r"civitai:(\d{1,10})?(?:@(\d{1,10}))?(?:\+(\d{1,10}))?", re.ASCII)
 _REPOSITORY: Final = re.compile(r"hf:([^/@]+/[^/@]+)(?:@([^/]+))?(?:/(.+))?")
 _LONGEST: Final = 20_000
+_MOST: Final = 500  # as many as a stack has LoRAs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +53,10 @@ def parse_pins(text: str) -> tuple[Pin, ...]:
     """
     if len(text) > _LONGEST:
         raise InvalidPin(f"pinned: {len(text):,} characters are more than any pin has")
-    return tuple(_parse(line.strip()) for line in text.splitlines() if line.strip())
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if len(lines) > _MOST:
+        raise InvalidPin(f"pinned: {len(lines)} pins, at most {_MOST} are taken")
+    return tuple(map(_parse, lines))
 
 
 def choose_pin(pins: Iterable[Pin], thing: HubLink | str) -> Pin | None:
@@ -69,20 +73,20 @@ def choose_pin(pins: Iterable[Pin], thing: HubLink | str) -> Pin | None:
 def _agrees(thing: HubLink, pinned: HubLink) -> bool:
     match thing, pinned:
         case CivitaiLink(), CivitaiLink():
-            pairs = (
-                (thing.model_id, pinned.model_id),
-                (thing.version_id, pinned.version_id),
-                (thing.file_id, pinned.file_id),
-            )
-            said = [(asked, got) for asked, got in pairs if asked is not None and got is not None]
-            is_open = thing.version_id is None and thing.model_id is not None
-            named = pinned.model_id if is_open else pinned.version_id
-            return named is not None and all(asked == got for asked, got in said)
+            if thing.version_id is None:
+                same = thing.model_id == pinned.model_id
+            else:
+                same = thing.version_id == pinned.version_id and _may_be(thing.model_id, pinned.model_id)
+            return same and _may_be(thing.file_id, pinned.file_id)
         case HuggingFaceLink(), HuggingFaceLink():
             revisions = {"main", pinned.revision}
             same = thing.repo == pinned.repo and thing.revision in revisions
             return same and (thing.path is None or thing.path == pinned.path)
     return False
+
+
+def _may_be(asked: int | None, got: int | None) -> bool:
+    return asked is None or got is None or asked == got
 
 
 def _parse(line: str) -> Pin:

@@ -19,7 +19,7 @@ from typing import Any, Final
 from .catalog import Json
 from .decode import DecodeError, Value
 from .errors import InvalidSettings
-from .jsonfile import read_json, write_json
+from .jsonfile import ACCESS, read_json, write_json
 from .kinds import (
     BYTES,
     FLAG,
@@ -121,7 +121,7 @@ class Settings:
         default=200, metadata=_key(count(1, 100_000), "the most files one plan fetches", guard=True)
     )
     offline: bool = field(
-        default=False, metadata=_key(FLAG, "ask no hub; what is local and known still works")
+        default=False, metadata=_key(FLAG, "ask no hub and fetch nothing; what is here still works")
     )
     transfers_at_once: int = field(default=3, metadata=_key(count(1, 16), "files fetched at the same time"))
     connections_per_host: int = field(
@@ -291,7 +291,7 @@ def _read_file(home: Path) -> dict[str, Json]:
     except DecodeError as fault:
         raise InvalidSettings(fault.message, hint="Mend the file, or move it away to start anew.") from fault
     except OSError as fault:
-        raise InvalidSettings(f"{path}: cannot be read: {fault.strerror or fault}") from fault
+        raise InvalidSettings(f"{path}: cannot be read: {fault.strerror or fault}", hint=ACCESS) from fault
     if stored is not None and not isinstance(stored, dict):
         raise InvalidSettings(f"{path}: expected an object, got {type(stored).__name__}")
     return stored or {}
@@ -301,7 +301,8 @@ def _write_file(home: Path, stored: dict[str, Json]) -> None:
     try:
         write_json(home / FILE_NAME, stored)
     except OSError as fault:
-        raise InvalidSettings(f"{home / FILE_NAME}: cannot be written: {fault.strerror or fault}") from fault
+        text = f"{home / FILE_NAME}: cannot be written: {fault.strerror or fault}"
+        raise InvalidSettings(text, hint=ACCESS) from fault
 
 
 def _parse(kind: Kind, text: str, *, where: str) -> Any:

@@ -22,7 +22,7 @@ from typing import Any, Final, Literal, Protocol
 
 from .decode import DecodeError, Value
 from .errors import InvalidSettings
-from .jsonfile import read_json, write_json
+from .jsonfile import ACCESS, read_json, write_json
 from .secret import Secret
 
 FILE_NAME: Final = "tokens.json"
@@ -178,7 +178,8 @@ class TokenStore:
         try:
             write_json(self._path, {**tokens})
         except OSError as fault:
-            raise InvalidSettings(f"{self._path}: cannot be written: {fault.strerror or fault}") from fault
+            text = f"{self._path}: cannot be written: {fault.strerror or fault}"
+            raise InvalidSettings(text, hint=ACCESS) from fault
         return was_there
 
 
@@ -214,7 +215,7 @@ def _read_file(path: Path) -> dict[str, str]:
     except DecodeError:  # its message could quote the file; and neither may the chain
         raise InvalidSettings(f"{path}: expected an object of texts") from None
     except OSError as fault:
-        raise InvalidSettings(f"{path}: cannot be read: {fault.strerror or fault}") from fault
+        raise InvalidSettings(f"{path}: cannot be read: {fault.strerror or fault}", hint=ACCESS) from fault
 
 
 def _make_secret(text: str, *, where: str) -> Secret | None:

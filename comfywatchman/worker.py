@@ -5,7 +5,7 @@
               └─ begun anew when the settings change what transfers may use
 
 It sleeps on an event and costs nothing while there is nothing to do. What stands in the queue when the
-process ends is gone on with when the next one wakes its worker.
+process ends is gone on with when the next one wakes its worker. Offline, what is queued waits.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ from typing import Final
 
 from .errors import WatchmanError
 from .house import House
+from .transfer.limits import Limits
 from .transfer.queue import Queue
 
 _LOG: Final = logging.getLogger(__name__)
 _AGAIN: Final = 5.0
+_OFFLINE: Final = "offline"
 _PATIENCE: Final = 20.0  # seconds for transfers to stop in good order
 
 
@@ -37,7 +39,7 @@ class Worker:
         self._closed = threading.Event()
         self._stop = threading.Event()  # of the run under way
         self._agreed: frozenset[str] = frozenset()
-        self._limits: object = None
+        self._terms: Limits | str | None = None  # those of the run under way
         self._thread: threading.Thread | None = None
 
     def wake(self) -> None:
@@ -56,9 +58,9 @@ class Worker:
                 self._begin_anew()
 
     def refresh(self) -> None:
-        """The settings were changed: go on with the new limits, if they are others."""
+        """The settings were changed: go on with the new limits, if they are others; offline not at all."""
         with self._lock:
-            if self._limits is not None and self._limits != self._house.limits():
+            if self._terms is not None and self._terms != self._read_terms():
                 self._begin_anew()
 
     def close(self, *, patience: float = _PATIENCE) -> None:
@@ -99,9 +101,17 @@ class Worker:
             self._stop = stop = threading.Event()
             if self._closed.is_set():
                 stop.set()
-            agreed, self._limits = self._agreed, self._house.limits()
+            agreed, terms = self._agreed, self._read_terms()
+            self._terms = terms
         try:
-            self._house.watchman().work(self._queue(), stop=stop, agreed=agreed)
+            if terms != _OFFLINE:
+                self._house.watchman().work(self._queue(), stop=stop, agreed=agreed)
+            elif self._queue().is_waiting():  # look again soon: another program may change the settings
+                stop.wait(self._rest)
+                self._woken.set()
         finally:
             with self._lock:
-                self._limits = None
+                self._terms = None
+
+    def _read_terms(self) -> Limits | str:
+        return _OFFLINE if self._house.is_offline else self._house.limits()

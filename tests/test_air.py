@@ -292,6 +292,7 @@ def test_link(url: str, link: HubLink | None) -> None:
         ("hf:o/r/s/", HuggingFaceLink(repo="o/r", path="s/")),
         ("hf:o/r@dev/a.pt", HuggingFaceLink(repo="o/r", revision="dev", path="a.pt")),
         ("hf:o/r@/a.pt", HuggingFaceLink(repo="o/r", path="a.pt")),
+        ("hf:o/r/a.pt?download=true&token=s", HuggingFaceLink(repo="o/r", path="a.pt")),
         ("urn:air:sdxl:lora:civitai:3@5", CivitaiLink(model_id=3, version_id=5)),
         ("urn:air:sdxl:lora:civitai:3", CivitaiLink(model_id=3)),
         ("Air:sdxl:lora:civitai:3@5+7.safetensors", CivitaiLink(model_id=3, version_id=5, file_id=7)),
@@ -386,7 +387,9 @@ def test_printed_addresses() -> None:
     [
         ("https://h/x?a=1&token=s&b=2", "https://h/x?a=1&b=2"),
         ("https://h/x?api_key=s", "https://h/x"),
-        ("https://h/x?TOKEN=s#f", "https://h/x#f"),
+        ("https://h/x?TOKEN=s#token=s", "https://h/x"),
+        ("https://h/x?a=1&amp;token=s", "https://h/x?a=1"),
+        ("https://me:secret@h/x", None),
         ("https://h/x?tokens=3&monkey=1", "https://h/x?tokens=3&monkey=1"),
         (" https://h/x ", "https://h/x"),
         ("https://[::1/m", None),

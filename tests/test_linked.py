@@ -11,6 +11,7 @@ from house_kit import House, open_house, silent
 
 from comfywatchman.demo import models
 from comfywatchman.demo.shelf import Blob
+from comfywatchman.hubs.choosing import MOST
 from comfywatchman.library.roots import find_roots
 from comfywatchman.library.scan import scan_roots
 from comfywatchman.obtaining import Obtainer
@@ -148,6 +149,17 @@ def test_repository_of_several(fakehub: FakeHub, tmp_path: Path) -> None:
         assert isinstance(several, Ambiguous)
         assert sorted(c.file.name for c in several.candidates) == ["a.safetensors", "b.safetensors"]
         assert isinstance(one, Found)
+
+
+def test_repository_of_many(fakehub: FakeHub, tmp_path: Path) -> None:
+    """Of a repository of hundreds no more is asked for than a person can choose from."""
+    fakehub.add_repo("owner/many", {f"{at}.safetensors": INK for at in range(300)})
+    with open_house(tmp_path, fakehub) as house:
+        (several,) = resolve(house, prompt({"source": "hf:owner/many"}))
+        assert isinstance(several, Ambiguous)
+        assert len(several.candidates) <= MOST
+    (asked,) = fakehub.log.of("huggingface.paths")
+    assert asked.request.body.count(b".safetensors") == MOST
 
 
 def test_wrong_kind(fakehub: FakeHub, tmp_path: Path) -> None:

@@ -69,6 +69,7 @@ def test_form(pin: Pin, text: str) -> None:
             "civitai:9 a\x1b.sft",
             "civitai:9 " + "a" * 300,
             "a" * 20_001,
+            "hf:o/r a\n" * 501,
             "civitai:+3 a.sft",
         ),
     ],

@@ -210,8 +210,9 @@ def test_cannot_write(tmp_path: Path):
     """A data folder on a disk that is away is told."""
     (tmp_path / "home").symlink_to(tmp_path / "unmounted")
 
-    with pytest.raises(InvalidSettings, match="cannot be written"):
+    with pytest.raises(InvalidSettings, match="cannot be written") as caught:
         set_setting(tmp_path / "home", "nsfw", "yes")
+    assert "read and write" in caught.value.hint
 
 
 @pytest.mark.skipif(os.name != "posix", reason="POSIX rights")

@@ -71,10 +71,10 @@ def describe(context: click.Context, subject: str) -> int:
     """
     options = common(context)
     with open_house(options, needs_models=False) as house:
-        description = house.watchman.describe(subject)
+        description, is_offline = house.watchman.describe(subject), house.house.is_offline
     if options.json:
         print_json(describe_document(description))
     else:
-        print_lines(render_description(description, asked=not options.offline))
-    answered = description.files or (options.offline and description.local)
+        print_lines(render_description(description, asked=not is_offline))
+    answered = description.files or (is_offline and description.local)
     return OK if answered else STILL_OPEN

@@ -34,7 +34,7 @@ def common_options(command: Command) -> Command:
         _kept(
             "--json", is_flag=True, is_eager=True, help="Print one JSON document and nothing else to stdout."
         ),
-        _kept("--offline", is_flag=True, help="Ask no hub; what is local and known still works."),
+        _kept("--offline", is_flag=True, help="Ask no hub and fetch nothing; what is here still works."),
         _kept("--models-dir", type=folder, help="A bare models folder to look into and fetch to."),
         _kept("--comfyui", type=folder, help="A ComfyUI folder. [default: found, see docs]"),
     ):

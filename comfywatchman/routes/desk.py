@@ -164,9 +164,12 @@ class Desk:
             return self._places[1]
 
     def look_again(self) -> None:
-        """The settings were changed: roots may be others now."""
+        """The settings were changed: roots, and what transfers may use, may be others now."""
         with self._lock:
             self._places = None
+            worker = self._worker
+        if worker is not None:
+            worker.refresh()
 
     def doors(self) -> Doors:
         """Who may come in, by the settings as they are now."""

@@ -29,7 +29,8 @@ HEADER: Final = "X-Comfywatchman"
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
 _HOST: Final = re.compile(r"(\[[0-9a-f:.]{2,45}\]|[^:\[\]/@\s]{1,253})(?::([0-9]{1,5}))?", re.ASCII)
 _PORTS: Final = {"http": 80, "https": 443}
-_PLAIN_HOST: Final = re.compile(r"[a-z0-9.:-]{1,253}", re.ASCII)  # what may stand in a command that we show
+# What may stand in a command that we show.
+_PLAIN_HOST: Final = re.compile(r"[a-z0-9_][a-z0-9._-]{0,252}(:[0-9]{1,5})?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +81,8 @@ def _check_host(caller: Caller, doors: AskDoors) -> str | None:
         return None
     if port == own_port and parts[1].strip("[]") == address:
         return None if allowed.allow_lan else _NO_LAN
-    return f"this page was opened as {parts[0]}, which the setting `served_as` does not name"
+    name = parts[0] if _PLAIN_HOST.fullmatch(parts[0]) else ascii(parts[0][:80])
+    return f"this page was opened as {name}, which the setting `served_as` does not name"
 
 
 def _check_peer(caller: Caller, doors: AskDoors) -> str | None:
@@ -149,7 +151,7 @@ class Gate:
         """
         for name, step in STEPS:
             if name not in self._without and (reason := step(caller, self._doors)):
-                raise _refusal(name, caller, reason)
+                raise _refusal(name, caller, reason, self._doors)
 
     async def read(self, request: web.Request, *, most: int) -> bytes:
         """The body of a request.
@@ -175,21 +177,22 @@ class Gate:
         return bytes(body)
 
 
-def _refusal(step: str, caller: Caller, reason: str) -> WatchmanError:
+def _refusal(step: str, caller: Caller, reason: str, doors: AskDoors) -> WatchmanError:
     if step == "type":
         return WrongContentType(f"not answered: {reason}")
-    return NotAllowed(f"not answered: {reason}", hint=_way_in(caller) if step in ("host", "peer") else None)
+    hint = _way_in(caller, doors) if step in ("host", "peer") else None
+    return NotAllowed(f"not answered: {reason}", hint=hint)
 
 
-def _way_in(caller: Caller) -> str | None:
-    """The settings that would let such a page in; None where its name is none to set."""
+def _way_in(caller: Caller, doors: AskDoors) -> str | None:
+    """The settings that let such a page in too; None where its name is none to set."""
     host = caller.hosts[0].lower() if len(caller.hosts) == 1 else ""
     if not caller.own or not _PLAIN_HOST.fullmatch(host):
         return None
     address, port = caller.own
     is_near = caller.peer is not None and _is_loopback(caller.peer)
     names = {f"{name}:{port}" for name in (*_LOOPBACK, address)}
-    wanted = [] if host in names else [f"served_as {host}"]
+    wanted = [] if host in names else [f"served_as {','.join(sorted({*doors().served_as, host}))}"]
     if not is_near or host == f"{address}:{port}":
         wanted.append("allow_lan true")
     commands = " and ".join(f"`comfywatchman settings set --comfyui PATH {one}`" for one in wanted)

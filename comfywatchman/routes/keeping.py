@@ -46,7 +46,6 @@ def write_settings(desk: Desk, call: Call) -> dict[str, Json]:
             changes[_TARGETS] = _read_targets(changes[_TARGETS], desk.places())
         change_settings(desk.house.home, changes)
     desk.look_again()
-    desk.worker.refresh()
     desk.send(SETTINGS, {})
     return show_settings(desk, call)
 

@@ -9,12 +9,18 @@ import hashlib
 from typing import Final
 
 from ..catalog import Preview, RemoteFile
+from ..house import House
 from .desk import Desk
 from .errors import PreviewGone
 from .serving import PREFIX, Call
 
 # What the setting `preview_level` shows, by the levels of `catalog.Preview`.
 _MOST: Final = {"none": 0, "safe": 2, "mature": 4, "all": 16}
+
+
+def level_of(house: House) -> str:
+    """Which pictures may be shown now: none where hubs are not asked."""
+    return "none" if house.is_offline else house.settings().preview_level
 
 
 def link_preview(file: RemoteFile, *, plan: str, level: str) -> str | None:
@@ -26,7 +32,7 @@ def link_preview(file: RemoteFile, *, plan: str, level: str) -> str | None:
 def show_preview(desk: Desk, call: Call) -> bytes:
     """The picture of a candidate of a plan that is still there."""
     plan, _, mark = call.path["id"].partition(".")
-    level = desk.house.settings().preview_level
+    level = level_of(desk.house)
     for item in desk.plans.get(plan).snapshot.items:
         for option in item.options:
             preview = option.candidate.file.preview

@@ -21,6 +21,7 @@ from .errors import InvalidRequest
 from .events import SETTINGS
 from .items import Choice, Item, Option, Withheld, grant, join_transfers, lock_item, make_items
 from .plans import Review, Snapshot
+from .previews import level_of
 from .serving import Call
 from .transfers import list_transfers
 from .views import inspection_document, plan_document, withheld_document
@@ -80,8 +81,7 @@ def fetch_plan(desk: Desk, call: Call) -> dict[str, Json]:
 
 
 def _document(desk: Desk, review: Review) -> dict[str, Json]:
-    level = desk.house.settings().preview_level
-    return plan_document(review, desk.places(), veil=desk.veil_text, level=level)
+    return plan_document(review, desk.places(), veil=desk.veil_text, level=level_of(desk.house))
 
 
 # ── what is asked ──

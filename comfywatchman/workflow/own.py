@@ -59,7 +59,7 @@ def _find(
     input_name: str, text: str, folders: tuple[str, ...], pins: Sequence[Pin], *, active: bool = True
 ) -> Iterator[Place]:
     link = _read_link(text)
-    if link is None and not is_model_file(text):
+    if link is None and ("://" in text or not is_model_file(text)):  # the node takes no other site's address
         return
     pin = choose_pin(pins, text if link is None else link)
     wanted = pin.link if pin is not None and pin.link is not None else link

@@ -8,11 +8,14 @@ from typing import Final
 
 from ..catalog import Json, base_name
 from ..digest import Digest
+from ..errors import InvalidWorkflow
 from .document import Workflow
 from .loaders import Loaders
 from .node import Hint, Node, Place
 from .places import find_places
 from .texts import clean_name
+
+MOST: Final = 20_000  # files that a workflow may name: far more than any does
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +84,9 @@ def find_references(workflow: Workflow, loaders: Loaders) -> Survey:
 
     Metadata never adds a place. It gives URL and digest to a place whose name is the very same, and the
     folder to one that nothing else can place. Nodes that do not run are not among the unknown ones.
+
+    Raises:
+        InvalidWorkflow: it names more files than any does.
     """
     everywhere = _index((*workflow.hints, *(hint for node in workflow.nodes for hint in node.hints)))
     references: list[Reference] = []
@@ -89,6 +95,8 @@ def find_references(workflow: Workflow, loaders: Loaders) -> Survey:
     for node in workflow.nodes:
         own = _index(node.hints) if node.hints else {}
         for place in find_places(node, loaders):
+            if len(references) + len(fetched) >= MOST:
+                raise InvalidWorkflow(f"the workflow names more than {MOST:,} files")
             hint = None if place.url or place.digest else _find_hint(place, own, everywhere)
             reference = _make_reference(node, place, hint)
             if place.fetched:

@@ -158,6 +158,9 @@ def test_describe_what_nobody_knows(desk: Desk) -> None:
     offline = desk.json("describe", "--offline", "v:7")
     assert (offline.status, offline.error["code"]) == (2, "needs-network")
     assert offline.error["message"] == "CivitAI is not asked offline"
+    desk.run("settings", "set", "offline", "true")
+    assert desk.run("describe", path).out.endswith("Offline: no hub was asked.\n")
+    assert desk.json("describe", path).status == 0
 
 
 def test_describe_with_a_hub_down(desk: Desk) -> None:
@@ -270,7 +273,7 @@ def test_script_quotes_what_comes_from_outside(desk: Desk) -> None:
     outside = (
         ("civitai", "https://civitai.com/$(touch evil)"),
         ("huggingface", "https://huggingface.co/'`touch evil`"),
-        ("civitai", "https://civitai.com@example.org/x"),
+        ("civitai", "https://civitai.com.example.org/x"),
         ("huggingface", "--config=evil"),
     )
     for hub, url in outside:

@@ -199,10 +199,15 @@ def test_comfyui_given(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_offline(desk: Desk) -> None:
-    """Offline the workflow's own words are left: an address without size or digest, withheld."""
-    ran = desk.json("fetch", "--offline", stock(desk))
+    """Offline the workflow's own words are left, and nothing is fetched by them, whoever agrees."""
+    flow = stock(desk)
+    (desk.folder / "plan.json").write_text(desk.run("resolve", "--json", flow).out)
+    desk.hub.requests.clear()
+    ran = desk.json("fetch", "--offline", "--yes", "--allow-host", "huggingface.co", flow)
     assert ran.status == 3
-    assert [t["reason"] for t in ran.document["withheld"]] == ["no digest of it is known"]
+    assert [t["reason"] for t in ran.document["withheld"]] == ["offline nothing is fetched"]
+    saved = desk.json("fetch", "--offline", "--yes", "--allow-host", "127.0.0.1", desk.folder / "plan.json")
+    assert [t["reason"] for t in saved.document["withheld"]] == ["offline nothing is fetched"] * 2
     assert [o["state"] for o in ran.document["unresolved"]] == ["missing", "missing"]
     assert desk.hub.requests == []
 

@@ -112,6 +112,10 @@ class Server:
             ready.set()
             await self._stop.wait()
             await runner.cleanup()
+            left = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in left:  # requests that wait for a hub, and whose page is gone
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
 
         def run() -> None:
             asyncio.set_event_loop(self._loop)

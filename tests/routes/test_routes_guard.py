@@ -372,23 +372,36 @@ def test_doors(doors: Doors, changes: dict[str, Any], is_in: bool) -> None:
         ({"peer": "192.168.1.77"}, {"allow_lan": "true"}),
     ],
 )
-def test_way_in(changes: dict[str, Any], commands: dict[str, str]) -> None:
-    """Who is refused by name or place is told the settings that let them in, and these do."""
+@pytest.mark.parametrize("before", [frozenset(), frozenset({"tunnel.example:9000"})])
+def test_way_in(before: frozenset[str], changes: dict[str, Any], commands: dict[str, str]) -> None:
+    """Who is refused by name or place is told the settings that let them in, and these do.
+
+    Who was let in before still is.
+    """
     with pytest.raises(WatchmanError) as caught:
-        Gate(lambda: NOBODY).check(caller(**changes))
+        Gate(lambda: Doors(served_as=before)).check(caller(**changes))
     told = dict(re.findall(r"`comfywatchman settings set --comfyui PATH (\w+) (\S+)`", caught.value.hint))
+    if "served_as" in commands:
+        commands = commands | {"served_as": ",".join(sorted({*before, commands["served_as"]}))}
     assert told == commands
-    doors = Doors(
-        allow_lan="allow_lan" in told, served_as=frozenset({told["served_as"]} if "served_as" in told else ())
-    )
+    served_as = frozenset(told["served_as"].split(",")) if "served_as" in told else before
+    doors = Doors(allow_lan="allow_lan" in told, served_as=served_as)
     Gate(lambda: doors).check(caller(**changes))
+    Gate(lambda: doors).check(caller(hosts=(next(iter(before), "127.0.0.1:8188"),)))
 
 
-def test_way_in_for_no_name() -> None:
-    """A name that might steer a shell is put into no command."""
+@pytest.mark.parametrize(
+    "host",
+    ["$(touch$IFS/tmp/x):8188", "--touch:8188", "\u202ehcuot\x1b[31m<b>touch:8188", "touch" + "é" * 200],
+)
+def test_way_in_for_no_name(host: str) -> None:
+    """A name that might steer a shell is in no command, one that might steer a terminal in no message."""
     with pytest.raises(WatchmanError) as caught:
-        Gate(lambda: NOBODY).check(caller(hosts=("$(touch$IFS/tmp/x):8188",)))
+        Gate(lambda: NOBODY).check(caller(hosts=(host,)))
     assert "touch" not in caught.value.hint
+    assert caught.value.message.isascii()
+    assert caught.value.message.isprintable()
+    assert len(caught.value.message) < 500
 
 
 def test_peer_control() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,15 @@ CANARY = "canary-0123456789abcdef0123456789abcdef"
 
 def values(document: Any) -> dict[str, Any]:
     return {one["key"]: one["value"] for one in document["settings"]}
+
+
+def test_settings_beside_a_newer_queue(tmp_path: Path) -> None:
+    """What is written is told as written, whatever else in the data folder cannot be used."""
+    with serving(tmp_path, offline=True) as server:
+        with closing(sqlite3.connect(server.home / "queue.sqlite3")) as base:
+            base.execute("PRAGMA user_version = 999")
+        assert server.ask("GET", "transfers").code == "index-too-new"
+        assert values(server.do("PATCH", "settings", {"bandwidth": "20 MB"}))["bandwidth"] == 20_000_000
 
 
 def test_settings(tmp_path: Path) -> None:

@@ -12,9 +12,12 @@ from fakehub.server import FakeHub
 from routes_kit import Server, lora, serving, ui
 
 from comfywatchman.demo import models
+from comfywatchman.demo.pictures import seascape
+from comfywatchman.demo.shelf import ServedImage
 from comfywatchman.plan import Transfer
+from comfywatchman.report import Pasted
 from comfywatchman.routes.api import ROUTES
-from comfywatchman.routes.serving import mount
+from comfywatchman.routes.serving import PREFIX, mount
 from comfywatchman.transfer.queue import Queue
 from comfywatchman.worker import Worker
 
@@ -30,8 +33,6 @@ def server(fakehub: FakeHub, tmp_path: Path) -> Iterator[Server]:
 
 def planned(server: Server) -> tuple[Transfer, ...]:
     """What a plan for one LoRA would bring."""
-    from comfywatchman.report import Pasted
-
     watchman = server.house.watchman()
     return watchman.plan(watchman.resolve([Pasted(ui(lora("ink.safetensors")))]).resolutions).transfers
 
@@ -65,6 +66,53 @@ def test_rests(server: Server, caplog: pytest.LogCaptureFixture) -> None:
         (server.home / "settings.json").unlink()
         server.wait(lambda: queue.standings()[id_].state.value == "verified")
         worker.close()
+
+
+def test_offline(fakehub: FakeHub, tmp_path: Path) -> None:
+    """Offline nothing reaches a hub, whatever was agreed to before; what is queued waits and then goes on."""
+    picture = ServedImage(id=1, data=seascape("1"))
+    fakehub.add_model("ink", {"ink.safetensors": INK}, version={"images": (picture,)})
+    with serving(tmp_path, fakehub) as server:
+        plan = server.plan({"workflow": ui(lora("ink.safetensors"))})
+        preview = plan["items"][0]["candidates"][0]["preview"].removeprefix(PREFIX)
+        server.do("PATCH", "settings", {"offline": True})
+        asked = len(fakehub.requests)
+        (queued,) = server.do("POST", f"plans/{plan['id']}/fetch", {"consent": "plan"})["transfers"]
+        server.plan({"workflow": ui(lora("other.safetensors"))})
+        server.plan({"things": ["v:7"]})
+        assert server.ask("GET", preview).code == "preview-gone"
+        assert server.ask("POST", "tokens/civitai/test").json["error"]["hint"].count("setting `offline`") == 1
+        time.sleep(0.5)
+        assert server.get(f"transfers/{queued['id']}")["state"] == "queued"
+        assert len(fakehub.requests) == asked
+        server.do("PATCH", "settings", {"offline": False})
+        begun = time.monotonic()
+        assert server.ended()[0]["state"] == "verified"
+        assert time.monotonic() - begun < 4, "it waits for no look at the settings file"
+
+
+def test_offline_amid_a_transfer(fakehub: FakeHub, tmp_path: Path) -> None:
+    """Going offline stops what is under way, and going online in another program is seen soon."""
+    big = models.safetensors({"w": (1024, 256)}, seed="big")
+    fakehub.add_model("big", {"big.safetensors": big})
+    with serving(tmp_path, fakehub) as server:
+        server.do("PATCH", "settings", {"bandwidth": 200_000})
+        with Queue(server.home, roots=(str(server.models / "loras"),)) as queue:
+            watchman = server.house.watchman()
+            found = watchman.resolve([Pasted(ui(lora("big.safetensors")))]).resolutions
+            (id_,) = queue.add(watchman.plan(found).transfers)
+            worker = Worker(server.house, lambda: queue, rest=0.05)
+            worker.wake()
+            server.wait(lambda: queue.entries([id_])[0].done > 0)
+            (server.home / "settings.json").write_text('{"offline": true}')
+            worker.refresh()
+            server.wait(lambda: queue.standings()[id_].state.value == "queued")
+            asked = len(fakehub.requests)
+            time.sleep(0.3)
+            assert len(fakehub.requests) == asked
+            (server.home / "settings.json").write_text("{}")
+            server.wait(lambda: queue.standings()[id_].state.value == "verified")
+            worker.close()
 
 
 def test_survives_our_faults(server: Server, caplog: pytest.LogCaptureFixture) -> None:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from workflow_kit import node, survey, widget, workflow
 
+from comfywatchman.errors import InvalidWorkflow
 from comfywatchman.workflow.references import Reference
 
 SHA = "a" * 64
@@ -201,3 +202,35 @@ def test_examples_name_their_sources(path: Path) -> None:
             assert entry["name"] == each["widgets_values"][0]
             assert (entry["directory"], entry["url"]) == (own.folder, own.url)
             assert own.digest is None or str(own.digest) == f"sha256:{entry['hash']}"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "https://elsewhere.example/get?token=secret&name=ink.safetensors",
+        "https://me:secret@civitai.com/models/7/ink.safetensors",
+        "http://127.0.0.1/ink.safetensors",
+        "file:///models/ink.safetensors",
+    ],
+)
+def test_addresses_of_no_hub(source: str) -> None:
+    """What the node refuses is no name to be searched for: hubs would be told it, secrets and all."""
+    assert found(LORA, lora("other.safetensors", source)) == []
+    assert found(STACK, (source, "", "")) == []
+
+
+@pytest.mark.parametrize(
+    "source", ["https://civitai.com/models/7#token=secret", "hf:a/b/ink.safetensors?token=secret"]
+)
+def test_secrets_in_links(source: str) -> None:
+    """A token that was pasted along is neither shown nor sent."""
+    [reference] = found(LORA, lora("", source))
+    assert "secret" not in f"{reference.to_dict()}"
+
+
+def test_too_many_rows() -> None:
+    """Stacks of stacks name more than any workflow does: that ends soon, and is told."""
+    stack = node(1, STACK, ("\n".join(str(at) for at in range(1, 501)), "", ""))
+    assert len(survey(workflow(*[stack] * 40)).references) == 20_000
+    with pytest.raises(InvalidWorkflow, match="more than 20,000 files"):
+        survey(workflow(*[stack] * 41))

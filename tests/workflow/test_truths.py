@@ -130,14 +130,14 @@ def test_labels() -> None:
     assert survey(workflow(node(1, "Label (rgthree)", ("c.safetensors",)))).unknown_nodes == ()
 
 
-WIDE_GROUP = {"groupNodes": {"L": {"nodes": [node(0, "LoraLoader", ["a.sft"] * 5_000)]}}}
+WIDE_GROUP = {"groupNodes": {"L": {"nodes": [node(0, "LoraLoader", ["a.sft"] * 2_000)]}}}
 AMPLIFIED: dict[str, Obj] = {
     "values of a group node": workflow(
         *[node(i, "workflow>L", ("a.sft", 1)) for i in range(1000)], extra=WIDE_GROUP
     ),
     "text of a subgraph": workflow(
         *[node(i, "S") for i in range(1000)],
-        subgraphs=[subgraph("S", node(5, "CLIPTextEncode", ("embedding:a " * 20_000,)))],
+        subgraphs=[subgraph("S", node(5, "CLIPTextEncode", ("embedding:a " * 2_000,)))],
     ),
 }
 

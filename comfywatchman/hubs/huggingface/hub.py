@@ -197,7 +197,7 @@ class _Search:
         for n, some in places.items():
             reference = self._lookup.references[n]
             found = [files[place] for place in some if place in files]
-            chosen = found[:MOST] if reference.linked else found[:1]
+            chosen = found if reference.linked else found[:1]
             offers = (by_link(reference, file, exact=len(chosen) == 1) for file in chosen)
             self._lookup.keep(n, tuple(candidate for offer in offers for candidate in offer))
 
@@ -208,11 +208,9 @@ class _Search:
         """
         is_file = link.path is not None and not link.path.endswith("/")
         paths = _paths_of(link, repo)
-        return [
-            (repo, path)
-            for path in paths
-            if is_file or reference.linked or is_same_name(reference.name, path)
-        ]
+        if reference.linked:
+            return [(repo, path) for path in paths[:MOST]]  # a repository may have thousands
+        return [(repo, path) for path in paths if is_file or is_same_name(reference.name, path)]
 
     def _by_listing(self) -> None:
         numbers = [n for n, _ in self._lookup.open_by_name()]
