@@ -23,8 +23,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from comfywatchman.catalog import RemoteFile
+from comfywatchman.consent import Consent
 from comfywatchman.digest import Digest
-from comfywatchman.plan import Consent, Plan, Transfer
+from comfywatchman.plan import Plan, Transfer
 from comfywatchman.resolution import Evidence
 
 from . import _nginx

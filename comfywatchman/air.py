@@ -22,6 +22,7 @@ CIVITAI_HOSTS: Final = frozenset(
     {"civitai.com", "www.civitai.com", "civitai.red", "www.civitai.red", "civitai.green", "www.civitai.green"}
 )
 HUGGINGFACE_HOSTS: Final = frozenset({"huggingface.co", "www.huggingface.co", "hf.co"})
+HOMES: Final = {"civitai": "civitai.com", "huggingface": "huggingface.co"}  # the host of a hub's own links
 
 _SECRET: Final = re.compile(
     r"(?:amp;)?(?:access[_-]?|auth[_-]?|hf[_-]?)?token=|api[_-]?key=|key=", re.IGNORECASE

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Literal
+from urllib.parse import urlsplit
 
 from .air import Air
 from .digest import Digest
@@ -129,6 +130,15 @@ class RemoteFile:
     def format(self) -> Format:
         """The file format by the name's extension, in any case."""
         return format_of(self.name)
+
+    @property
+    def giver(self) -> str:
+        """Who gives it, for people: its hub, or the host of an address that is no hub's.
+
+        >>> RemoteFile(hub="web", name="m", url="https://example.org/m").giver
+        'example.org'
+        """
+        return (urlsplit(self.url).hostname or self.hub) if self.hub == "web" else hub_title(self.hub)
 
     def digest(self, algorithm: str) -> Digest | None:
         """The published digest of that algorithm."""

@@ -18,11 +18,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import urlsplit
 
-from .catalog import hub_title
-from .errors import NeedsNetwork, NoComfyUI
+from .consent import Policy
+from .errors import NoComfyUI
 from .library.ownloaders import OWN_LOADERS, read_own_loaders
 from .library.roots import Roots
-from .plan import Policy
 from .settings import Settings, read_settings
 from .tokens import TokenStore
 from .workflow.loaders import Loaders, load_loaders
@@ -138,10 +137,9 @@ class House:
         Raises:
             NeedsNetwork: hubs are not asked offline.
         """
-        for hub in self.hubs:
-            if hub.name == name:
-                return hub
-        raise NeedsNetwork(f"{hub_title(name)} is not asked offline")
+        from .hubs.asking import hub_named
+
+        return hub_named(self.hubs, name)
 
     @property
     def index(self) -> Index:

@@ -11,11 +11,12 @@ from typing import Final, TypeVar
 
 from .air import clean_url, parse_air
 from .catalog import Access, LocalFile, RemoteFile, Scan, format_of
+from .consent import Consent, Policy, judge
 from .decode import Value, parse_json
 from .digest import Digest, parse_digest
 from .errors import InputError, InvalidPlan
 from .names import printable, safe_path
-from .plan import SCHEMA, Consent, Kept, Open, Plan, Policy, Transfer, judge
+from .plan import SCHEMA, Kept, Open, Plan, Transfer
 from .resolution import Evidence
 from .workflow.references import Reference
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 from typing import Final
 
 from .catalog import format_of
+from .consent import Consent
 from .errors import NotHere, Refused, WatchmanError, WrongFolder
 from .names import printable
-from .plan import Consent, Transfer
+from .plan import Transfer
 
 _SIGN_IN: Final = (
     "Set a token in ComfyUI's settings under comfywatchman, or with `comfywatchman token set {hub}`."

@@ -86,7 +86,7 @@ def summarize(description: Description, origin: Origin | None = None) -> Summary
     beside = examined.beside.sidecars if examined else ()
     sidecars = [sidecar.facts for sidecar in beside if sidecar.is_of(digests) is not False]
     header = examined.inside.facts if examined else Facts()
-    hubs = [*([_of_origin(origin)] if origin else []), *map(_of_hub, description.files)]
+    hubs = [*([origin.facts] if origin else []), *map(_of_hub, description.files)]
     said = [*sidecars, *hubs, header]
     preview = examined.beside.preview if examined else None
     return Summary(
@@ -117,20 +117,6 @@ def _path(file: LocalFile) -> Path:
 
 def _first(statements: Iterable[_T | None]) -> _T | None:
     return next((said for said in statements if said is not None and said != ""), None)
-
-
-def _of_origin(origin: Origin) -> Facts:
-    return Facts(
-        model_name=origin.model_name,
-        version_name=origin.version_name,
-        base_model=origin.base_model,
-        licence=origin.licence,
-        trigger_words=origin.trigger_words,
-        weight=origin.weight,
-        weight_min=origin.weight_min,
-        weight_max=origin.weight_max,
-        page=origin.page,
-    )
 
 
 def _of_hub(file: RemoteFile) -> Facts:

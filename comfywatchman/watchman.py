@@ -12,34 +12,28 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Protocol
 from urllib.parse import urlsplit
 
-from .air import HubLink, HuggingFaceLink, hub_of, parse_thing
+from .air import HubLink, hub_of, parse_thing
 from .answering import inspect_workflows, resolve_workflows
 from .bookkeeping import Books
-from .catalog import LocalFile, RemoteFile, base_name, canonical_folder, hub_title
+from .catalog import LocalFile, RemoteFile, base_name, canonical_folder
+from .consent import Consent, Policy
 from .digest import Digest, parse_digest
-from .errors import (
-    InvalidAir,
-    InvalidDigest,
-    NeedsNetwork,
-    NoComfyUI,
-    SeveralFiles,
-    UnknownFolder,
-)
-from .hubs.asking import identify_all, search_all
+from .errors import InvalidAir, InvalidDigest, NoComfyUI, UnknownFolder
+from .hubs.asking import authorize, files_at, hub_named, identify_all, only_file_at, owner_of, search_all
 from .hubs.base import Fetched, Hub, SearchQuery
 from .inquiry import KnownModels
 from .library.examination import examine_file
 from .library.index import ACTIVE_CHECKPOINT, Choice
 from .library.indexed import Indexed
 from .library.roots import Roots
-from .plan import Consent, Plan, Policy, Transfer, make_plan, make_transfer
+from .plan import Plan, Transfer, make_plan, make_transfer
 from .planfile import judge_again
 from .report import Answer, Description, Listing, Pasted, Stage
 from .resolution import Candidate, Evidence, Resolution
@@ -119,7 +113,11 @@ class Watchman:
             Refused: nothing is ever written into one.
         """
         return judge_again(
-            saved, owner=self._owner, root=self._root_again, policy=self._policy, is_file=_lies_here
+            saved,
+            owner=self._owner,
+            root=self._root_again,
+            policy=self._policy,
+            is_file=_lies_here,
         )
 
     def open(self, links: Sequence[HubLink], *, folder: str | None = None) -> Plan:
@@ -130,7 +128,7 @@ class Watchman:
             SeveralFiles: a repository or folder holds more than one model.
             UnknownFolder: the hub does not say where it belongs and no folder was given.
         """
-        files = [self._only_file(link) for link in links]
+        files = [only_file_at(self._hubs, link) for link in links]
         return Plan(transfers=tuple(self.transfer_of(file, folder=folder) for file in files))
 
     def transfer_of(self, file: RemoteFile, *, folder: str | None = None) -> Transfer:
@@ -143,9 +141,7 @@ class Watchman:
         folder = folder or file.folder
         if folder is None:
             hint = "Give the folder: --folder checkpoints, loras, vae, …"
-            raise UnknownFolder(
-                f"{hub_title(file.hub)} does not say which folder {file.name} belongs to", hint=hint
-            )
+            raise UnknownFolder(f"{file.giver} does not say which folder {file.name} belongs to", hint=hint)
         return make_transfer(
             file,
             folder=canonical_folder(folder),
@@ -175,7 +171,7 @@ class Watchman:
             }
             ran = queue.fetch(
                 [transfer for transfer in transfers if id(transfer) not in doomed],
-                authorize=self._authorize,
+                authorize=partial(authorize, self._hubs),
                 listener=listener,
                 stop=stop,
                 limits=self._limits,
@@ -215,7 +211,7 @@ class Watchman:
             return self._enter(outcome, stop=stop)
 
         queue.work(
-            authorize=self._authorize,
+            authorize=partial(authorize, self._hubs),
             stop=stop,
             limits=self._limits,
             guard=replace(self._guard, agreed=self._guard.agreed | agreed),
@@ -284,7 +280,7 @@ class Watchman:
         except InvalidAir as fault:
             files, faults = identify_all(self._hubs, (_digest_or(subject, fault),))
             return Description(subject=subject, files=files, faults=faults)
-        return Description(subject=subject, files=self._hub(hub_of(link)).open(link))
+        return Description(subject=subject, files=hub_named(self._hubs, hub_of(link)).open(link))
 
     def search(self, query: SearchQuery, *, hub: str | None = None) -> Listing:
         """Models for a person to browse; a hub that fails loses nothing of the others."""
@@ -298,19 +294,7 @@ class Watchman:
             HubError: a hub does not give it.
             NeedsNetwork: hubs are not asked offline.
         """
-        files = self._hub(hub_of(link)).open(link)
-        is_file = not isinstance(link, HuggingFaceLink) or not (link.path or "/").endswith("/")
-        return tuple(Candidate(file, Evidence.URL) for file in (files[:1] if is_file else files))
-
-    def _only_file(self, link: HubLink) -> RemoteFile:
-        files = [candidate.file for candidate in self.candidates(link)]
-        if len(files) == 1:
-            return files[0]
-        things = [f"hf:{file.id}" for file in files[:_SHOWN]]
-        rest = f" … and {len(files) - _SHOWN} more" if len(files) > _SHOWN else ""
-        raise SeveralFiles(
-            f"{link} holds {len(files)} model files", hint=f"Say which: {' '.join(things)}{rest}"
-        )
+        return tuple(Candidate(file, Evidence.URL) for file in files_at(self._hubs, link))
 
     @property
     def _roots(self) -> Roots:
@@ -329,21 +313,9 @@ class Watchman:
         """Keep what is known of a file; a run that is being stopped waits for no hub."""
         return self._books.enter(outcome, asks=stop is None or not stop.is_set())
 
-    def _hub(self, name: str) -> Hub:
-        for hub in self._hubs:
-            if hub.name == name:
-                return hub
-        raise NeedsNetwork(f"{hub_title(name)} is not asked offline")
-
     def _owner(self, url: str) -> str | None:
-        """The hub that a URL belongs to."""
-        return next((hub.name for hub in self._hubs if hub.owns(url)), None)
-
-    def _authorize(self, url: str) -> Mapping[str, str]:
-        for hub in self._hubs:
-            if hub.owns(url):
-                return hub.authorize(url)
-        return {}
+        hub = owner_of(self._hubs, url)
+        return hub.name if hub else None
 
     def _target(self, folder: str) -> str:
         return str(self._roots.target(folder))
@@ -353,9 +325,6 @@ class Watchman:
         target = self._target(folder)  # first, as it refuses folders that nothing is written into
         known = (str(place.path) for place in self._roots.roots(folder) if not place.output)
         return root if root in known else target
-
-
-_SHOWN: Final = 12  # files of a repository that are listed to choose from
 
 
 def _fetched(outcome: Outcome) -> Fetched | None:

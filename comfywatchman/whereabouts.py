@@ -26,7 +26,7 @@ from .hubs.base import Hub
 from .library.index import Index
 from .library.indexed import Indexed
 from .library.matching import LastLook
-from .library.origin import Origin, bare_page, origin_of
+from .library.origin import origin_in, origin_of
 from .library.roots import Root, Roots
 from .library.scan import scan_roots
 from .library.sidecars.beside import find_beside
@@ -200,7 +200,7 @@ class _Search:
                 if True in verdicts:
                     return self._keep(known, record[verdicts.index(True)])
                 if False not in verdicts:
-                    return replace(known, origin=known.origin or _origin_in(sidecar.facts))
+                    return replace(known, origin=known.origin or origin_in(sidecar.facts))
         return None
 
     def _by_record(self, record: Sequence[RemoteFile]) -> Indexed | None:
@@ -291,21 +291,3 @@ def _is_of(facts: Facts, link: CivitaiLink) -> bool:
     if link.version_id is not None:
         return facts.version_id == link.version_id
     return facts.model_id == link.model_id
-
-
-def _origin_in(facts: Facts) -> Origin:
-    """What a sidecar says of where its file came from."""
-    return Origin(
-        hub="civitai",
-        model_id=str(facts.model_id) if facts.model_id else None,
-        version_id=str(facts.version_id) if facts.version_id else None,
-        page=bare_page(facts.page),
-        model_name=facts.model_name,
-        version_name=facts.version_name,
-        base_model=facts.base_model,
-        trigger_words=facts.trigger_words,
-        licence=facts.licence,
-        weight=facts.weight,
-        weight_min=facts.weight_min,
-        weight_max=facts.weight_max,
-    )

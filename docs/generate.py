@@ -1,9 +1,10 @@
-"""Writes the generated pages of the reference: `python -m docs.generate`.
+"""Writes the generated pages: `python -m docs.generate`.
 
     docs/reference/cli.md         from the commands themselves
     docs/reference/settings.md    from the table of settings
     docs/reference/routes.md      from the table of routes and their schemas
     docs/reference/openapi.json   the same for machines
+    docs/explanation/modules.md   from the modules' own words
 
 A test compares them with what stands in the repository.
 """
@@ -21,9 +22,11 @@ from comfywatchman.routes.api import ROUTES
 from comfywatchman.routes.openapi import make_openapi
 from comfywatchman.settings import Settings, Shown
 from comfywatchman.tokens import VARIABLES
+from docs.modules import describe_modules
 from docs.routes import describe_routes
 
 REFERENCE = Path(__file__).parent / "reference"
+EXPLANATION = Path(__file__).parent / "explanation"
 
 
 def pages() -> dict[Path, str]:
@@ -33,6 +36,7 @@ def pages() -> dict[Path, str]:
         REFERENCE / "settings.md": "\n".join(_settings()) + "\n",
         REFERENCE / "routes.md": "\n".join(describe_routes()) + "\n",
         REFERENCE / "openapi.json": json.dumps(make_openapi(ROUTES), indent=1) + "\n",
+        EXPLANATION / "modules.md": "\n".join(describe_modules()) + "\n",
     }
 
 

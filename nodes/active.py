@@ -9,9 +9,8 @@ from comfy_api.v0_0_2 import io
 from ..comfywatchman import host
 from ..comfywatchman.errors import WatchmanError
 from . import inputs
-from .desk import identify, in_words, obtain
-from .told import tell
-from .weights import load_checkpoint
+from .desk import identify, in_words
+from .loaders import checkpoint_outputs, give_checkpoint
 
 _NONE: Final = (
     "No checkpoint is active.\n"
@@ -32,12 +31,7 @@ class ActiveCheckpoint(io.ComfyNode):
             description="Loads the active checkpoint, one setting for all workflows; it loads anew only when "
             "that changes.",
             inputs=[],
-            outputs=[
-                io.Model.Output(display_name="MODEL"),
-                io.Clip.Output(display_name="CLIP"),
-                io.Vae.Output(display_name="VAE"),
-                io.String.Output(display_name="info", tooltip="What is known of the model."),
-            ],
+            outputs=checkpoint_outputs(),
             hidden=[io.Hidden.unique_id],
         )
 
@@ -57,8 +51,7 @@ class ActiveCheckpoint(io.ComfyNode):
             thing = read_active()
         if not thing:
             raise RuntimeError(_NONE)
-        obtained, summary = obtain(thing, folder="checkpoints", pinned="", node_id=cls.hidden.unique_id)
-        return io.NodeOutput(*load_checkpoint(obtained), str(summary), ui=tell([(obtained, summary)]))
+        return give_checkpoint(thing, pinned="", node_id=cls.hidden.unique_id)
 
 
 def read_active() -> str:

@@ -29,12 +29,7 @@ class CheckpointLoader(io.ComfyNode):
                 inputs.source(),
                 inputs.pinned(),
             ],
-            outputs=[
-                io.Model.Output(display_name="MODEL"),
-                io.Clip.Output(display_name="CLIP"),
-                io.Vae.Output(display_name="VAE"),
-                io.String.Output(display_name="info", tooltip="What is known of the model."),
-            ],
+            outputs=checkpoint_outputs(),
             hidden=[io.Hidden.unique_id],
         )
 
@@ -54,10 +49,7 @@ class CheckpointLoader(io.ComfyNode):
     def execute(cls, ckpt_name: str | None = None, source: str = "", pinned: str = "") -> io.NodeOutput:
         """Fetch it if it must be, and load it."""
         thing = inputs.thing_of(ckpt_name, source)
-        obtained, summary = obtain(
-            thing, folder="checkpoints", pinned=inputs.pins_of(pinned), node_id=cls.hidden.unique_id
-        )
-        return io.NodeOutput(*load_checkpoint(obtained), str(summary), ui=tell([(obtained, summary)]))
+        return give_checkpoint(thing, pinned=inputs.pins_of(pinned), node_id=cls.hidden.unique_id)
 
 
 class LoRALoader(io.ComfyNode):
@@ -146,3 +138,19 @@ class LoRALoader(io.ComfyNode):
         info = "\n".join(filter(None, (applied.warning, str(summary))))
         words = ", ".join(summary.words)
         return io.NodeOutput(applied.model, applied.clip, joined, words, info, ui=tell([(obtained, summary)]))
+
+
+def checkpoint_outputs() -> list[Any]:
+    """What every loader of a checkpoint gives."""
+    return [
+        io.Model.Output(display_name="MODEL"),
+        io.Clip.Output(display_name="CLIP"),
+        io.Vae.Output(display_name="VAE"),
+        io.String.Output(display_name="info", tooltip="What is known of the model."),
+    ]
+
+
+def give_checkpoint(thing: str, *, pinned: str, node_id: str | None) -> io.NodeOutput:
+    """Those outputs, of a checkpoint that is fetched if it must be."""
+    obtained, summary = obtain(thing, folder="checkpoints", pinned=pinned, node_id=node_id)
+    return io.NodeOutput(*load_checkpoint(obtained), str(summary), ui=tell([(obtained, summary)]))

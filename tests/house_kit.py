@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from fakehub.server import FakeHub
 
 from comfywatchman.bookkeeping import Books
+from comfywatchman.consent import Policy
 from comfywatchman.hubs.base import Hub
 from comfywatchman.hubs.civitai import Civitai
 from comfywatchman.hubs.huggingface import HuggingFace
@@ -18,7 +19,6 @@ from comfywatchman.hubs.patience import Patience
 from comfywatchman.hubs.session import Session
 from comfywatchman.library.index import Index
 from comfywatchman.library.roots import find_roots
-from comfywatchman.plan import Policy
 from comfywatchman.transfer.events import Progress
 from comfywatchman.transfer.guard import Guard
 from comfywatchman.watchman import Watchman

@@ -8,8 +8,9 @@ import pytest
 
 from comfywatchman.catalog import RemoteFile
 from comfywatchman.cli.consent import Grants, choose, decide, parse_picks
+from comfywatchman.consent import Consent
 from comfywatchman.errors import InputError
-from comfywatchman.plan import Consent, Transfer
+from comfywatchman.plan import Transfer
 from comfywatchman.resolution import Ambiguous, Candidate, Evidence, Found, Missing
 from comfywatchman.workflow.references import Reference
 

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from comfywatchman.air import Air
 from comfywatchman.catalog import Access, LocalFile, RemoteFile, Scan
+from comfywatchman.consent import GIB, Consent, Policy, judge
 from comfywatchman.digest import Digest
 from comfywatchman.errors import InvalidPlan, UnknownFolder
-from comfywatchman.plan import GIB, Consent, Plan, Policy, judge, make_plan
+from comfywatchman.plan import Plan, make_plan
 from comfywatchman.planfile import read_plan
 from comfywatchman.resolution import (
     Ambiguous,

@@ -93,6 +93,15 @@ export function wordFor(table, word) {
 }
 
 /**
+ * Who gives a file, for people: its hub, or the host of an address that is no hub's.
+ *
+ * @param {{ hub_title: string, host: string | null }} candidate
+ */
+export function giverOf({ hub_title: title, host }) {
+  return title || (host ?? "");
+}
+
+/**
  * A file name in two pieces: the end tells files apart, so it stays when the beginning is cut off.
  *
  * @param {string} name

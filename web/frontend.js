@@ -3,10 +3,11 @@
 //
 // What differs between versions is asked of the object at hand (is there such a method?), never of a number.
 
-import { asOneChange, locate, markOf, pin, relink, rootOf, workflowOf } from "./graph.js";
+import { asOneChange, pin, relink } from "./edits.js";
+import { locate, markOf, rootOf, workflowOf } from "./graph.js";
 import { t } from "./words.js";
 
-/** @import { ModelEntry, Relink } from "./graph.js" */
+/** @import { ModelEntry, Relink } from "./edits.js" */
 
 export const TAB = "comfywatchman";
 

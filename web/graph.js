@@ -1,13 +1,11 @@
 /**
- * The only reader of the live graph: nodes (also inside subgraphs), the widgets that hold a value,
- * relinking, pinning, and showing a node on the canvas.
+ * The only reader of the live graph: nodes (also inside subgraphs), the widgets that hold a value, and showing
+ * a node on the canvas. `edits.js` changes it.
  *
  * An id is "12", or "7:3" for node 3 inside the subgraph of host 7, as in the API prompt and in the
  * server's references. Read in the front end's sources 1.27.10, 1.49.6 and 1.58.1: a promoted value is
  * held by the host's widget (a copy of its own since 1.49); the inner widget keeps what was saved.
  */
-
-import { renameRows } from "./nodes/stack.js";
 
 /** The id of a subgraph's own input node (LiteGraph's SUBGRAPH_INPUT_ID). */
 const INPUT_NODE = "-10";
@@ -16,7 +14,6 @@ const HOLDERS = new Set(["PrimitiveNode", "PrimitiveString"]);
 export const MODEL_FILE = /\.(safetensors|sft|ckpt|pth?|bin|gguf|onnx|pkl|patch|torchscript)$/i;
 const NAMES_IN_TEXT = /embedding:|<lora:/i;
 const DEEPEST = 32;
-const STACK = "ComfyWatchmanLoRAStack";
 /** Inputs of our nodes that name models by more than files. */
 const LINKED = new Set(["source", "pinned", "loras"]);
 
@@ -32,13 +29,6 @@ const LINKED = new Set(["source", "pinned", "loras"]);
  * @property {string} name
  * @property {{name: string}} [widget]
  * @property {number | null} [link]
- *
- * @typedef {object} ModelEntry an entry of `properties.models`, as the front end reads it
- * @property {string} name
- * @property {string} [url]
- * @property {string} [directory]
- * @property {string} [hash]
- * @property {string} [hash_type]
  *
  * @typedef {object} LiveNode
  * @property {string | number} id
@@ -69,12 +59,6 @@ const LINKED = new Set(["source", "pinned", "loras"]);
  * @property {LiveNode} node
  * @property {LiveGraph} graph the one it stands in
  * @property {{node: LiveNode, graph: LiveGraph}[]} hosts from the root inwards
- *
- * @typedef {object} Relink what a widget says now, and what it shall say
- * @property {string} node_id
- * @property {string} input
- * @property {string} from
- * @property {string} to
  */
 
 /**
@@ -161,96 +145,6 @@ export function* holdersOf(place, input) {
 }
 
 /**
- * Point widgets at other names; returns how many were changed. Only what still says `from` is touched.
- * Call it inside `asOneChange`.
- * @param {LiveGraph} root
- * @param {Iterable<Relink>} changes
- * @returns {number}
- */
-export function relink(root, changes) {
-  let changed = 0;
-  for (const { node_id: id, input, from, to } of changes) {
-    const place = findNode(root, id);
-    if (!place) continue;
-    const rename = place.node.type === STACK ? renameRows : replaceName;
-    for (const { node, widget } of holdersOf(place, input)) {
-      const value = rename(/** @type {any} */ (widget.value), from, spell(widget, to));
-      if (value === widget.value) continue;
-      setValue(node, widget, value);
-      changed += 1;
-    }
-  }
-  return changed;
-}
-
-/**
- * Set a widget as if a person had.
- * @param {LiveNode} node
- * @param {LiveWidget} widget
- * @param {unknown} value
- */
-export function setValue(node, widget, value) {
-  const old = widget.value;
-  widget.value = value;
-  widget.callback?.(value, undefined, node);
-  node.onWidgetChanged?.(widget.name, value, old, widget);
-  node.setDirtyCanvas?.(true, true);
-}
-
-/**
- * Write sources into the nodes' `properties.models`; returns how many nodes were changed. What others
- * wrote stays; the entry for the same name and directory is brought up to date.
- * @param {LiveGraph} root
- * @param {Iterable<{node_id: string, model: ModelEntry}>} entries
- * @returns {number}
- */
-export function pin(root, entries) {
-  let changed = 0;
-  for (const { node_id: id, model } of entries) {
-    const node = findNode(root, id)?.node;
-    if (!node) continue;
-    node.properties ??= {};
-    const before = Array.isArray(node.properties.models) ? node.properties.models : [];
-    const models = mergeModel(before, model);
-    if (JSON.stringify(models) === JSON.stringify(before)) continue;
-    node.properties.models = models;
-    node.setDirtyCanvas?.(true, true);
-    changed += 1;
-  }
-  return changed;
-}
-
-/**
- * @param {ModelEntry[]} entries
- * @param {ModelEntry} model
- * @returns {ModelEntry[]}
- */
-export function mergeModel(entries, model) {
-  /** @param {ModelEntry} entry */
-  const isSame = (entry) =>
-    entry?.name === model.name && (!entry.directory || entry.directory === model.directory);
-  const at = entries.findIndex(isSame);
-  if (at < 0) return [...entries, model];
-  return entries.map((entry, index) => (index === at ? { ...entry, ...model } : entry));
-}
-
-/**
- * One step for undo, in every front end: its change tracker counts these two events of the canvas.
- * @template T
- * @param {{canvas?: {emitBeforeChange?: () => void, emitAfterChange?: () => void}}} app
- * @param {() => T} change
- * @returns {T}
- */
-export function asOneChange(app, change) {
-  app.canvas?.emitBeforeChange?.();
-  try {
-    return change();
-  } finally {
-    app.canvas?.emitAfterChange?.();
-  }
-}
-
-/**
  * Show a node: enter its subgraph, select it, bring it to the middle. False when it is gone.
  * @param {any} app
  * @param {string} id
@@ -319,9 +213,6 @@ export function idOf(root, node) {
   return null;
 }
 
-/** A name with one kind of slash. @param {string} name */
-const plain = (name) => name.replaceAll("\\", "/");
-
 /** @param {LiveNode} node @param {string} name */
 function widgetsNamed(node, name) {
   const named = (node.widgets ?? []).filter((widget) => widget.name === name);
@@ -349,26 +240,6 @@ function linkInto(node, graph, name) {
 /** @param {LiveNode} node @param {number} at */
 function isFed(node, at) {
   return node.isInputConnected ? node.isInputConnected(at) : node.inputs?.[at].link != null;
-}
-
-/**
- * A value with one name replaced, also inside the objects that some loaders keep in a widget.
- * @param {unknown} value @param {string} from @param {string} to @returns {unknown}
- */
-function replaceName(value, from, to) {
-  if (typeof value === "string") return plain(value) === plain(from) ? to : value;
-  if (typeof value !== "object" || value === null) return value;
-  /** @type {[string, unknown][]} */
-  const entries = Object.entries(value).map(([key, inner]) => [key, replaceName(inner, from, to)]);
-  if (entries.every(([key, inner]) => inner === /** @type {any} */ (value)[key])) return value;
-  return Array.isArray(value) ? entries.map(([, inner]) => inner) : Object.fromEntries(entries);
-}
-
-/** The name as the widget's own list spells it (Windows lists have backslashes). @param {LiveWidget} widget @param {string} name */
-function spell(widget, name) {
-  const values = widget.options?.values;
-  const list = Array.isArray(values) ? values : [];
-  return list.find((entry) => typeof entry === "string" && plain(entry) === plain(name)) ?? name;
 }
 
 /** @param {unknown} value @returns {string} */

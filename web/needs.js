@@ -3,7 +3,7 @@
 import { fileOf, itemsOf } from "./selection.js";
 
 /**
- * @import { Relink } from "./graph.js"
+ * @import { Relink } from "./edits.js"
  * @import { FetchBody, Item, Reference, Transfer, View } from "./types.js"
  */
 

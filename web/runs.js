@@ -1,6 +1,6 @@
 // Run on a graph that lacks models: the fetch is offered, and the graph runs once they are here.
 
-import { formatSize, wordFor } from "./format.js";
+import { formatSize, giverOf, wordFor } from "./format.js";
 import { lacksOf, missingItems, needsOf } from "./needs.js";
 import { fetchBody, takenItems, underway } from "./selection.js";
 import { currentView } from "./store.js";
@@ -91,7 +91,7 @@ export class Runs {
 function questionFor(view, taken, coming) {
   const left = missingItems(view).length - taken.length - coming;
   const itemList = taken.map(({ item, candidate }) => {
-    const from = `${formatSize(candidate.size)}, ${placeOf(candidate)}`;
+    const from = `${formatSize(candidate.size)}, ${giverOf(candidate)}`;
     return `${item.name} – ${from}: ${evidenceOf(candidate)}`;
   });
   return {
@@ -100,11 +100,6 @@ function questionFor(view, taken, coming) {
     itemList,
     ...(left > 0 ? { hint: t("host.run.left", { count: left }) } : {}),
   };
-}
-
-/** Where a file comes from: a hub by its name, anything else by its host. @param {Candidate} candidate */
-function placeOf({ hub_title, host }) {
-  return hub_title || host;
 }
 
 /** Why a file is offered; what is not certain says why it is not. @param {Candidate} candidate */

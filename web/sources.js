@@ -9,7 +9,7 @@ import { t } from "./words.js";
  * @import { Api } from "./api.js"
  * @import { Flow } from "./flow.js"
  * @import { FrontEnd } from "./frontend.js"
- * @import { ModelEntry } from "./graph.js"
+ * @import { ModelEntry } from "./edits.js"
  * @import { Store } from "./store.js"
  * @import { Choice, Item } from "./types.js"
  */

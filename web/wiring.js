@@ -8,21 +8,19 @@
 
 /** @import { FetchBody, Queue, Tick } from "./types.js" */
 /** @import { Document } from "./api.js" */
+/** @import { Session } from "./memory.js" */
 
 import { Api, ApiError } from "./api.js";
+import { PlanMemory } from "./memory.js";
 import { Store, currentView } from "./store.js";
 import { Tokens } from "./tokens.js";
 
-const MEMORY = "comfywatchman.plans"; // { workflow's key: plan's id }, for a page that was reloaded
-
 const STATES = /** @type {const} */ ({ pause: "paused", resume: "queued", retry: "queued", cancel: "cancelled" });
-
-/** @typedef {Pick<Storage, "getItem" | "setItem">} Memory */
 
 export class Wiring {
   #api;
   #store;
-  #memory;
+  #plans;
   /** @type {Map<string, Document & { name?: string }>} the workflows that were looked at, to plan them again */
   #documents = new Map();
   /** @type {Map<string, AbortController>} what was asked about a workflow and is no longer wanted once it changes */
@@ -33,12 +31,12 @@ export class Wiring {
   /**
    * @param {Api} api
    * @param {Store} store
-   * @param {{ memory?: Memory | null }} [options]
+   * @param {{ memory?: Session | null }} [options]
    */
   constructor(api, store, { memory = null } = {}) {
     this.#api = api;
     this.#store = store;
-    this.#memory = memory;
+    this.#plans = new PlanMemory(memory);
     this.tokens = new Tokens(api, store);
   }
 
@@ -118,13 +116,13 @@ export class Wiring {
    * @param {string} key
    */
   async recall(key) {
-    const id = this.#remembered()[key];
+    const id = this.#plans.recall(key);
     if (!id) return null;
     try {
       return this.#keepPlan(key, await this.#api.plan(id));
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      this.#remember(key, null); // expired or spent
+      this.#plans.forget(key); // expired or spent
       return null;
     }
   }
@@ -141,7 +139,7 @@ export class Wiring {
     await this.#plainly(async () => {
       const { transfers, skipped } = await this.#api.fetchPlan(plan.id, body);
       this.#store.dispatch({ type: "fetched", key, transfers, skipped, remember: body.remember });
-      this.#remember(key, null);
+      this.#plans.forget(key);
     });
     await this.find(key);
   }
@@ -295,7 +293,7 @@ export class Wiring {
    */
   #keepPlan(key, plan) {
     this.#store.dispatch({ type: "plan", key, plan });
-    this.#remember(key, plan.id);
+    this.#plans.keep(key, plan.id);
     return plan;
   }
 
@@ -338,25 +336,5 @@ export class Wiring {
       if (!(error instanceof ApiError)) throw error;
       if (error.status === 0) this.#store.dispatch({ type: "link", link: "lost" });
     }
-  }
-
-  /** @returns {Record<string, string>} */
-  #remembered() {
-    try {
-      return JSON.parse(this.#memory?.getItem(MEMORY) ?? "{}");
-    } catch {
-      return {}; // written by something else
-    }
-  }
-
-  /**
-   * @param {string} key
-   * @param {string | null} id
-   */
-  #remember(key, id) {
-    const plans = this.#remembered();
-    if (id === null) delete plans[key];
-    else plans[key] = id;
-    this.#memory?.setItem(MEMORY, JSON.stringify(plans));
   }
 }

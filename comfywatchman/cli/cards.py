@@ -105,7 +105,7 @@ def _weight(facts: Facts) -> str:
 
 def _remote_facts(file: RemoteFile) -> Iterator[_Fact]:
     yield "model", " · ".join(filter(None, (file.model_name, file.version_name))) or file.name
-    yield "hub", hub_title(file.hub)
+    yield "hub", file.giver
     yield "file", file.name
     yield "folder", file.folder
     yield "size", format_size(file.size)

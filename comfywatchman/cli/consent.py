@@ -9,9 +9,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ..consent import Consent
 from ..errors import InputError
 from ..names import printable
-from ..plan import Consent, Transfer
+from ..plan import Transfer
 from ..resolution import Ambiguous, Resolution, pick
 from .tables import format_total
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Job:
+class _Errand:
     """What is to be fetched: the workflows' answer and the plan for it, for saved plans and for links.
 
     `picked` are the addresses that a person named or chose by hand; a saved plan can add none.
@@ -97,27 +97,27 @@ def fetch(
     chosen = parse_picks(picks)
     sorted_things = sort_things(things)
     with open_house(options, hosts=hosts, pickles=allow_pickle) as house:
-        job = _prepare(house.watchman, sorted_things, chosen, folder=folder)
-        _show(job, options, dry_run=dry_run)
+        errand = _prepare(house.watchman, sorted_things, chosen, folder=folder)
+        _show(errand, options, dry_run=dry_run)
         if dry_run:
-            return _end_dry(job, options)
+            return _end_dry(errand, options)
         ask = None if yes else _asker(options)
         if ask is not None:
-            job = _choose_by_hand(house.watchman, job, precision=house.settings.precision)
+            errand = _choose_by_hand(house.watchman, errand, precision=house.settings.precision)
         grants = Grants(
             yes=yes,
             certain=house.settings.fetch_certain is True,
             allow_pickle=allow_pickle,
-            picked=job.picked,
+            picked=errand.picked,
             ask=ask,
         )
-        decision = decide(job.whole.transfers, grants)
+        decision = decide(errand.whole.transfers, grants)
         outcomes = _transfer(house.watchman, decision, options)
-    _tell_ends(job, decision, outcomes, options)
-    return _status(job, decision, outcomes)
+    _tell_ends(errand, decision, outcomes, options)
+    return _status(errand, decision, outcomes)
 
 
-def _prepare(watchman: Watchman, things: Things, picks: dict[str, int], *, folder: str | None) -> _Job:
+def _prepare(watchman: Watchman, things: Things, picks: dict[str, int], *, folder: str | None) -> _Errand:
     """Look for everything; `picks` are the choices made on the command line."""
     saved = [watchman.reopen(plan) for plan in things.plans]
     opened = watchman.open(things.links, folder=folder)
@@ -128,28 +128,28 @@ def _prepare(watchman: Watchman, things: Things, picks: dict[str, int], *, folde
     )
     answer = watchman.resolve(things.workflows) if things.workflows else Answer(reports=())
     named = frozenset(transfer.source.url for transfer in opened.transfers)
-    return _chosen(watchman, _Job(answer=answer, plan=Plan(), rest=rest, picked=named), picks)
+    return _chosen(watchman, _Errand(answer=answer, plan=Plan(), rest=rest, picked=named), picks)
 
 
-def _chosen(watchman: Watchman, job: _Job, picks: dict[str, int]) -> _Job:
-    """The job after a choice, with the plan that follows from it."""
-    before = job.answer.resolutions
+def _chosen(watchman: Watchman, errand: _Errand, picks: dict[str, int]) -> _Errand:
+    """The errand after a choice, with the plan that follows from it."""
+    before = errand.answer.resolutions
     after = choose(before, picks)
     pairs = zip(before, after, strict=True)
     picked = {new.file.url for old, new in pairs if new is not old and isinstance(new, Found)}
     return replace(
-        job,
-        answer=job.answer.with_resolutions(after),
+        errand,
+        answer=errand.answer.with_resolutions(after),
         plan=watchman.plan(after),
-        picked=job.picked | picked,
+        picked=errand.picked | picked,
     )
 
 
-def _choose_by_hand(watchman: Watchman, job: _Job, *, precision: str | None) -> _Job:
+def _choose_by_hand(watchman: Watchman, errand: _Errand, *, precision: str | None) -> _Errand:
     """Let a person choose among candidates; 0 leaves one open. `precision` is what is offered first."""
     picks: dict[str, int] = {}
     seen: set[str] = set()
-    for resolution in job.answer.resolutions:
+    for resolution in errand.answer.resolutions:
         name = f"{resolution.reference.folder}/{resolution.reference.name}"
         if not isinstance(resolution, Ambiguous) or not resolution.reference.active or name in seen:
             continue
@@ -163,7 +163,7 @@ def _choose_by_hand(watchman: Watchman, job: _Job, *, precision: str | None) -> 
         answer = click.prompt("Which one? (0: none)", type=numbers, default=default, err=True)
         if answer:
             picks[name] = answer
-    return _chosen(watchman, job, picks)
+    return _chosen(watchman, errand, picks)
 
 
 def _asker(options: Common) -> Ask | None:
@@ -177,22 +177,22 @@ def _asker(options: Common) -> Ask | None:
     return ask
 
 
-def _show(job: _Job, options: Common, *, dry_run: bool) -> None:
+def _show(errand: _Errand, options: Common, *, dry_run: bool) -> None:
     """The table of what the workflows need, and what kept anything from being found."""
     if options.json:
         return
     if not options.quiet:
         width = table_width(sys.stdout if dry_run else sys.stderr)
-        lines = render_answer(job.answer, job.whole, width=width, notes=dry_run)
+        lines = render_answer(errand.answer, errand.whole, width=width, notes=dry_run)
         if dry_run:
             print_lines(lines)
         else:
             for line in lines:
                 say(line)
-    for report in job.answer.reports if options.quiet else ():
+    for report in errand.answer.reports if options.quiet else ():
         for line in render_error(report.error) if report.error else ():
             say(f"{report.path}: {line}")
-    for fault in job.answer.faults:
+    for fault in errand.answer.faults:
         for line in render_error(fault):
             say(line)
 
@@ -223,34 +223,36 @@ def _interruptible() -> Iterator[threading.Event]:
         signal.signal(signal.SIGINT, before)
 
 
-def _end_dry(job: _Job, options: Common) -> int:
+def _end_dry(errand: _Errand, options: Common) -> int:
     """The end of a dry run: the plan, and whether a real run would leave nothing to do."""
     nothing = Decision(granted=())
     if options.json:
-        print_json(fetch_document(job.whole, [], answer=job.answer, withheld=(), dry_run=True))
+        print_json(fetch_document(errand.whole, [], answer=errand.answer, withheld=(), dry_run=True))
     else:
-        print_lines([render_plan(job.whole)])
-    status = _status(job, nothing, [])
-    return STILL_OPEN if status == OK and job.whole.transfers else status
+        print_lines([render_plan(errand.whole)])
+    status = _status(errand, nothing, [])
+    return STILL_OPEN if status == OK and errand.whole.transfers else status
 
 
-def _tell_ends(job: _Job, decision: Decision, outcomes: Sequence[Outcome], options: Common) -> None:
+def _tell_ends(errand: _Errand, decision: Decision, outcomes: Sequence[Outcome], options: Common) -> None:
     if options.json:
         withheld = decision.withheld
-        document = fetch_document(job.whole, outcomes, answer=job.answer, withheld=withheld, dry_run=False)
+        document = fetch_document(
+            errand.whole, outcomes, answer=errand.answer, withheld=withheld, dry_run=False
+        )
         print_json(document)
         return
-    print_lines(render_ends(job.whole, decision, outcomes, job.answer.resolutions))
+    print_lines(render_ends(errand.whole, decision, outcomes, errand.answer.resolutions))
     if any(outcome.state is State.CANCELLED for outcome in outcomes):
         say("Interrupted; run the same command again to go on.", quiet=options.quiet)
 
 
-def _status(job: _Job, decision: Decision, outcomes: Sequence[Outcome]) -> int:
+def _status(errand: _Errand, decision: Decision, outcomes: Sequence[Outcome]) -> int:
     states = {outcome.state for outcome in outcomes}
     if State.CANCELLED in states:
         return INTERRUPTED
     if State.FAILED in states:
         return TRANSFER_FAILED
-    if any(report.error for report in job.answer.reports):
+    if any(report.error for report in errand.answer.reports):
         return BAD_INPUT
-    return STILL_OPEN if job.whole.unresolved or decision.withheld else OK
+    return STILL_OPEN if errand.whole.unresolved or decision.withheld else OK

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, assert_never
 
-from ..catalog import LocalFile, Verification, hub_title, page_of
+from ..catalog import LocalFile, Verification, page_of
+from ..consent import Consent
 from ..library.matching import placement_of
-from ..plan import Consent, Open, Plan, Transfer
+from ..plan import Open, Plan, Transfer
 from ..resolution import Ambiguous, Placement, Present, Resolution
 from ..transfer.events import Outcome, State
 from ..workflow.references import Reference
@@ -17,14 +18,11 @@ from .views import render_candidates, say_relink
 from .words import count, one_line, render_error
 
 _VERIFIED: Final[Mapping[Verification, str]] = {
-    Verification.DIGEST: "matches the digest published by {hub}",
-    Verification.SIZE: "size and structure fit; {hub} publishes no digest",
+    Verification.DIGEST: "matches the digest published by {giver}",
+    Verification.SIZE: "size and structure fit; {giver} publishes no digest",
     Verification.STRUCTURE: "structure fits; nothing was published to check against",
     Verification.NONE: "nothing was known to check against",
 }
-
-
-_MISNAMED: Final = "  the workflow writes its name otherwise: choose {path} in the node"
 
 
 def render_ends(
@@ -37,8 +35,8 @@ def render_ends(
     for transfer in decision.withheld:
         yield from _render_withheld(transfer)
     yield from _render_open(plan.unresolved, resolutions)
-    is_linked = not any(_misnamed(resolutions)) and not any(map(_is_misnamed, outcomes))
-    yield _render_sum(plan, decision, outcomes, is_linked=is_linked)
+    finds_all = not any(_elsewhere(resolutions)) and not any(map(_is_misnamed, outcomes))
+    yield _render_sum(plan, decision, outcomes, finds_all=finds_all)
 
 
 def _render_outcome(outcome: Outcome) -> Iterator[str]:
@@ -46,24 +44,29 @@ def _render_outcome(outcome: Outcome) -> Iterator[str]:
     where = one_line(f"{outcome.transfer.folder}/{outcome.path}")
     match outcome.state:
         case State.VERIFIED:
-            words = _VERIFIED[outcome.verification].format(hub=hub_title(outcome.transfer.source.hub))
+            words = _VERIFIED[outcome.verification].format(giver=outcome.transfer.source.giver)
             yield f"✓ {where}  {format_size(outcome.size)}, {words}"
             if outcome.weak_publish:
                 yield "  this disk cannot refuse to replace a file: one made at the same moment would be lost"
-            if outcome.path != outcome.transfer.path:
-                taken = one_line(outcome.transfer.path)
-                yield f"  {taken} is taken by other content; choose the new name in the node"
-            elif _is_misnamed(outcome):
-                yield _MISNAMED.format(path=one_line(outcome.path))
+            yield from _render_name(outcome)
         case State.SKIPPED:
             yield f"✓ {where}  already there with the same content"
-            if _is_misnamed(outcome):
-                yield _MISNAMED.format(path=one_line(outcome.path))
+            yield from _render_name(outcome)
         case State.CANCELLED:
             yield f"– {where}  stopped; what came is kept"
         case _:
             yield f"✗ {where}"
             yield from ("  " + line for line in (render_error(outcome.error) if outcome.error else ()))
+
+
+def _render_name(outcome: Outcome) -> Iterator[str]:
+    """What to choose in a node that asks for another name."""
+    path, taken = one_line(outcome.path), one_line(outcome.transfer.path)
+    if path != taken:
+        way_on = "; choose the new name in the node" if _is_misnamed(outcome) else ""
+        yield f"  {taken} is taken by other content{way_on}"
+    elif _is_misnamed(outcome):
+        yield f"  the workflow writes its name otherwise: choose {path} in the node"
 
 
 def _is_misnamed(outcome: Outcome) -> bool:
@@ -77,7 +80,7 @@ def _is_misnamed(outcome: Outcome) -> bool:
     return any(placement_of(file, reference) is not Placement.EXACT for reference in transfer.references)
 
 
-def _misnamed(resolutions: Iterable[Resolution]) -> Iterator[Present]:
+def _elsewhere(resolutions: Iterable[Resolution]) -> Iterator[Present]:
     """What was here before and is not where a node looks for it."""
     for here in resolutions:
         if isinstance(here, Present) and here.reference.active and here.placement is not Placement.EXACT:
@@ -86,13 +89,11 @@ def _misnamed(resolutions: Iterable[Resolution]) -> Iterator[Present]:
 
 def _render_elsewhere(resolutions: Iterable[Resolution]) -> Iterator[str]:
     """What to do about those, once a name."""
-    for here in {(p.reference.folder, p.reference.name): p for p in _misnamed(resolutions)}.values():
-        wanted, way_on = (
-            f"{here.reference.folder}/{here.reference.name}",
-            say_relink(here.file, here.placement),
-        )
-        yield f"– {one_line(wanted)}  is here as {one_line(f'{here.file.folder}/{here.file.path}')}"
-        yield f"  → {one_line(way_on)}"
+    distinct = {(here.reference.folder, here.reference.name): here for here in _elsewhere(resolutions)}
+    for place, here in distinct.items():
+        found = f"{here.file.folder}/{here.file.path}"
+        yield f"– {one_line('/'.join(place))}  is here as {one_line(found)}"
+        yield f"  → {one_line(say_relink(here.file, here.placement))}"
 
 
 def _render_withheld(transfer: Transfer) -> Iterator[str]:
@@ -141,7 +142,7 @@ def _render_open(unresolved: Iterable[Open], resolutions: Sequence[Resolution]) 
             yield f"  → ask whoever made the workflow, or: comfywatchman fetch LINK --folder {place[0]}"
 
 
-def _render_sum(plan: Plan, decision: Decision, outcomes: Sequence[Outcome], *, is_linked: bool) -> str:
+def _render_sum(plan: Plan, decision: Decision, outcomes: Sequence[Outcome], *, finds_all: bool) -> str:
     done = [outcome for outcome in outcomes if outcome.state is State.VERIFIED]
     failed = [outcome for outcome in outcomes if outcome.state is State.FAILED]
     stopped = [outcome for outcome in outcomes if outcome.state is State.CANCELLED]
@@ -161,5 +162,5 @@ def _render_sum(plan: Plan, decision: Decision, outcomes: Sequence[Outcome], *, 
     told = ", ".join(filter(None, parts)) or "nothing to do"
     is_ready = bool(plan.kept or any(o.transfer.references for o in outcomes))
     return f"{told}." + (
-        " Ready to queue." if is_ready and is_linked and not (stopped or failed or left) else ""
+        " Ready to queue." if is_ready and finds_all and not (stopped or failed or left) else ""
     )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, assert_never
 
-from ..catalog import LocalFile, hub_title, page_of
-from ..plan import Consent, Plan, Transfer
+from ..catalog import LocalFile, page_of
+from ..consent import Consent
+from ..plan import Plan, Transfer
 from ..report import Answer, Report, Stranger
 from ..resolution import Ambiguous, Candidate, Found, Missing, Placement, Present, Resolution
 from ..workflow.references import Reference, Survey
@@ -64,7 +65,7 @@ def render_candidates(candidates: Sequence[Candidate]) -> Iterator[str]:
     for index, candidate in enumerate(candidates, 1):
         file = candidate.file
         facts = (
-            hub_title(file.hub),
+            file.giver,
             file.model_name or file.page or file.url,
             file.version_name and file.version_name[:12],
             file.name,
@@ -156,7 +157,7 @@ def _cells(resolution: Resolution, transfer: Transfer | None) -> tuple[str, str,
         case Present(file=file, placement=placement):
             return "present", _place(file, placement), format_size(file.size), say_relink(file, placement)
         case Found(file=remote, evidence=evidence):
-            where = f"{hub_title(remote.hub)}, {EVIDENCE[evidence]}"
+            where = f"{remote.giver}, {EVIDENCE[evidence]}"
             return "found", where, format_size(remote.size), _fetching(transfer) if transfer else ""
         case Ambiguous(candidates=candidates):
             return "ambiguous", count(len(candidates), "candidate"), "", "choose"

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from ..plan import Consent, Plan
+from ..consent import Consent
+from ..plan import Plan
 from ..report import Answer
 from ..resolution import Missing
 from .documents import inspect_document, resolve_document

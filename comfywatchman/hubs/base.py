@@ -1,7 +1,7 @@
 """What every hub can be asked.
 
 A hub is one package with one class that follows `Hub`, one line where the house is put together
-(`cli/main.py`), and one subclass of the contract test. All methods are synchronous and may be called
+(`house.py`), and one subclass of the contract test. All methods are synchronous and may be called
 from several threads.
 """
 

@@ -120,7 +120,9 @@ class _Question:
 
 
 def placement_of(file: LocalFile, reference: Reference) -> Placement:
-    """How a file that a reference means stands to its name, whatever the file is called."""
+    """How a file that a reference means stands to its name; what it means by a link has any name."""
+    if reference.linked:
+        return Placement.EXACT
     question = _Question(reference)
     other = Placement.RENAMED if file.folder in question.folders else Placement.FOLDER
     return question.place(file) or other

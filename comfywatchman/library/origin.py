@@ -1,6 +1,7 @@
 """Where a local file came from: what its hub's record said when it was fetched.
 
     RemoteFile ──origin_of──▶ Origin(hub, model_id, version_id, file_id, …)
+    Facts      ──origin_in──▶    where no hub's record can be had
 
 The ids are the hub's own words: numbers on CivitAI; on Hugging Face the repository, the commit and the path
 in it.
@@ -9,13 +10,11 @@ in it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 from urllib.parse import urlsplit
 
-from ..air import CivitaiLink, HubLink, HuggingFaceLink, parse_link
+from ..air import HOMES, CivitaiLink, HubLink, HuggingFaceLink, parse_link
 from ..catalog import RemoteFile
-
-_HOMES: Final = {"civitai": "civitai.com", "huggingface": "huggingface.co"}
+from ..facts import Facts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +40,21 @@ class Origin:
     weight_max: float | None = None
     fetched: float | None = None
 
+    @property
+    def facts(self) -> Facts:
+        """What it says of the file, put as a sidecar's statements are."""
+        return Facts(
+            model_name=self.model_name,
+            version_name=self.version_name,
+            base_model=self.base_model,
+            licence=self.licence,
+            trigger_words=self.trigger_words,
+            weight=self.weight,
+            weight_min=self.weight_min,
+            weight_max=self.weight_max,
+            page=self.page,
+        )
+
 
 def origin_of(file: RemoteFile, *, fetched: float | None = None) -> Origin:
     """The origin of what is fetched from a hub at a time, by its record."""
@@ -58,6 +72,24 @@ def origin_of(file: RemoteFile, *, fetched: float | None = None) -> Origin:
         trigger_words=file.trigger_words,
         licence=file.licence,
         fetched=fetched,
+    )
+
+
+def origin_in(facts: Facts) -> Origin:
+    """Where a sidecar says its file came from: the ids in those are CivitAI's."""
+    return Origin(
+        hub="civitai",
+        model_id=str(facts.model_id) if facts.model_id else None,
+        version_id=str(facts.version_id) if facts.version_id else None,
+        page=bare_page(facts.page),
+        model_name=facts.model_name,
+        version_name=facts.version_name,
+        base_model=facts.base_model,
+        trigger_words=facts.trigger_words,
+        licence=facts.licence,
+        weight=facts.weight,
+        weight_min=facts.weight_min,
+        weight_max=facts.weight_max,
     )
 
 
@@ -90,7 +122,7 @@ def _link(hub: str, address: str | None) -> HubLink | None:
         parts = urlsplit(address or "")
     except ValueError:
         return None
-    return parse_link(parts._replace(scheme="https", netloc=_HOMES.get(hub, "")).geturl())
+    return parse_link(parts._replace(scheme="https", netloc=HOMES.get(hub, "")).geturl())
 
 
 def _text(number: int | None) -> str | None:

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from .errors import InvalidRequest
-from .schemas import SCHEMAS, Schema
+from .schemas import SCHEMAS
+from .shapes import Schema
 
 if TYPE_CHECKING:
     from ..catalog import Json

@@ -13,9 +13,10 @@ from typing import Final, assert_never
 
 from ..air import HubLink, hub_of, parse_link
 from ..catalog import Access, RemoteFile, base_name
+from ..consent import Consent
 from ..errors import EarlyAccess, Gated, HubError, LoginRequired, WatchmanError
 from ..inquiry import question_of
-from ..plan import Consent, Plan, Transfer, say_missing
+from ..plan import Plan, Transfer, say_ambiguous, say_missing
 from ..report import Answer
 from ..resolution import Ambiguous, Candidate, Evidence, Found, Missing, Present, Resolution, prefer
 from ..workflow.references import Reference
@@ -97,8 +98,7 @@ class Item:
             return self.why
         if self.option is not None:
             return self.option.reason
-        count = len(self.options)
-        return f"{count} files may be meant" if count > 1 else "one file may be meant"
+        return say_ambiguous(len(self.options))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

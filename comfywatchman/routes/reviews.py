@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 
 from ..air import HubLink, hub_of, parse_thing
 from ..catalog import Json
+from ..consent import Consent
 from ..decode import Value
 from ..errors import HubError, InputError, WatchmanError
-from ..plan import Consent, Transfer
+from ..plan import Transfer
 from ..report import Pasted, Stage
 from ..resolution import prefer
 from ..settings import change_settings

@@ -10,11 +10,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from ..air import clean_url
+from ..air import HOMES, clean_url
 from ..catalog import Access, Json, LocalFile, RemoteFile, extension, hub_title, page_of
+from ..consent import Consent
 from ..errors import HubError, WatchmanError
 from ..library.folders import DIFFUSERS_FILE, has_model_extension
-from ..plan import Consent
 from ..report import Report
 from ..resolution import Ambiguous, Found, Missing, Present, Resolution
 from ..workflow.references import Reference
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 ShowPreview = Callable[[RemoteFile], str | None]
 
-_HOMES: Final = {"civitai": "civitai.com", "huggingface": "huggingface.co"}
 
 # ── inspections ──
 
@@ -199,7 +198,7 @@ def _public_url(file: RemoteFile) -> str | None:
     """Where everybody finds the file: at the hub itself, whatever mirror is configured here."""
     url = clean_url(file.url)
     parts = urlsplit(url or "")
-    home = _HOMES.get(file.hub)
+    home = HOMES.get(file.hub)
     return url if home is None else parts._replace(scheme="https", netloc=home).geturl()
 
 

@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Final
 
-from ..catalog import Verification, hub_title
+from ..catalog import Verification
 from ..digest import Algorithm, Digest, match_digests
 from ..errors import DigestMismatch, Interrupted, NotAModel, Refused, SizeMismatch, WatchmanError
 from ..hasher import Hasher
@@ -300,7 +300,7 @@ class Delivery:
             case False:
                 theirs = ", ".join(map(str, self._source.digests))
                 raise DigestMismatch(
-                    f"{self._name}: {hub_title(self._source.hub)} publishes {theirs}, got {digests[-1]}"
+                    f"{self._name}: {self._source.giver} publishes {theirs}, got {digests[-1]}"
                 )
             case None:
                 structure = check_structure(partial.read, size, self._name)

@@ -27,9 +27,7 @@ _BLOCK: Final = 1 << 20
 _AHEAD: Final = 16 << 20  # bytes that may lie written and not hashed before lanes wait
 _GLANCE: Final = 0.1  # seconds between two looks whether the hashing thread has ended
 _SYNCED: Final = 16 << 20  # bytes whose way to the disk is begun at once
-_PIECES: Final = (
-    256 << 20
-)  # bytes behind gaps that are kept for a later run: to hash more would take too long
+_PIECES: Final = 256 << 20  # bytes behind gaps kept for a later run: to hash more would take too long
 
 
 class Damaged(Exception):

@@ -42,11 +42,12 @@ def refusal(  # noqa: PLR0911 - one row of a table each
     not the hub answered but a storage host it had sent us to, whose signed addresses expire.
     """
     said = _message(body)
-    text = f"{what}: {hub_title(hub)} answered {status}" + (f": {said}" if said else "")
+    giver = "the server" if hub == "web" else hub_title(hub)
+    text = f"{what}: {giver} answered {status}" + (f": {said}" if said else "")
     if status in (408, 425, 429) or status >= 500:
         return HubUnavailable(text, hub=hub, retry_after=retry_after(headers))
     if elsewhere:
-        return Interrupted(f"{what}: the storage host that {hub_title(hub)} sent us to answered {status}")
+        return Interrupted(f"{what}: the storage host that {giver} sent us to answered {status}")
     if status in (401, 403):
         return _denied(status, headers, body, hub=hub, text=text)
     if status == 410:

@@ -17,8 +17,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final, Self
 
+from ..consent import Consent
 from ..errors import IndexLocked, Interrupted, NoSpace, Refused, WatchmanError
-from ..plan import Consent, Transfer
+from ..plan import Transfer
 from .claim import begun_in
 from .crew import Crew
 from .entry import Entry, failure

@@ -157,6 +157,7 @@ def test_describe_what_nobody_knows(desk: Desk) -> None:
     assert (ran.status, ran.error["code"]) == (2, "invalid-air")
     offline = desk.json("describe", "--offline", "v:7")
     assert (offline.status, offline.error["code"]) == (2, "needs-network")
+    assert offline.error["message"] == "CivitAI is not asked offline"
     desk.run("settings", "set", "offline", "true")
     assert desk.run("describe", path).out.endswith("Offline: no hub was asked.\n")
     assert desk.json("describe", path).status == 0

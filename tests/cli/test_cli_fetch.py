@@ -128,6 +128,18 @@ def test_other_name_than_the_widgets(desk: Desk, name: str, saved: str) -> None:
         assert f"→ choose {saved} in the node" in again
 
 
+def test_what_a_link_means(desk: Desk) -> None:
+    """What our own node names by a link it finds under any name: nothing is left to choose, now or later."""
+    desk.hub.add_repo("owner/ink", {"style/ink v3.safetensors": LORA})
+    prompt = desk.folder / "prompt.json"
+    inputs = {"source": "hf:owner/ink/style/ink v3.safetensors"}
+    prompt.write_text(json.dumps({"1": {"class_type": "ComfyWatchmanLoRALoader", "inputs": inputs}}))
+    for _ in range(2):
+        out = desk.run("fetch", prompt).out
+        assert list(desk.files()) == ["loras/ink v3.safetensors"]
+        assert ("choose" in out, "Ready to queue." in out) == (False, True)
+
+
 def test_words_for_a_person(desk: Desk) -> None:
     """The plan and the talk go to stderr, what became of each file to stdout, nothing is said twice."""
     ran = desk.run("fetch", stock(desk))

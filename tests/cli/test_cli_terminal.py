@@ -15,10 +15,11 @@ from comfywatchman.cli.cards import render_description, render_listing
 from comfywatchman.cli.tables import columns, format_size, render_table, shorten
 from comfywatchman.cli.views import render_answer, render_plan
 from comfywatchman.cli.words import short_path
+from comfywatchman.consent import Consent
 from comfywatchman.digest import Digest
 from comfywatchman.library.examination import Examination, Inside
 from comfywatchman.library.sidecars.beside import Beside
-from comfywatchman.plan import Consent, Plan, Transfer
+from comfywatchman.plan import Plan, Transfer
 from comfywatchman.report import Answer, Description, Listing, Report
 from comfywatchman.resolution import Evidence, Placement, Present
 from comfywatchman.transfer.events import Progress, State

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -54,6 +55,24 @@ def says(value: object, status: int = 200, **headers: str) -> Said:
 
 
 App = Callable[[Asked], Said]
+
+
+class Rush:
+    """An app that takes a while, and notes the `most` questions it was asked at a time."""
+
+    def __init__(self, app: App, *, seconds: float = 0.005) -> None:
+        self._app, self._seconds = app, seconds
+        self._lock = threading.Lock()
+        self._busy = self.most = 0
+
+    def __call__(self, asked: Asked) -> Said:
+        with self._lock:
+            self._busy += 1
+            self.most = max(self.most, self._busy)
+        time.sleep(self._seconds)
+        with self._lock:
+            self._busy -= 1
+        return self._app(asked)
 
 
 class _Listener(ThreadingHTTPServer):

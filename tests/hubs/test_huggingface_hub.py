@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -14,7 +12,7 @@ import huggingface_hub.errors
 import pytest
 from hubs.contract import CIVITAI, HUGGINGFACE, HubContract, Stand, reference
 from hubs.hubapps import HuggingFaceApp, repo, sha
-from hubs.hubserver import Asked, Said, Server, says
+from hubs.hubserver import Asked, Rush, Said, Server, says
 
 from comfywatchman.air import HuggingFaceLink
 from comfywatchman.catalog import Access
@@ -23,7 +21,7 @@ from comfywatchman.errors import Gated, HubError, HubUnavailable, LoginRequired,
 from comfywatchman.hubs.answers import Answers
 from comfywatchman.hubs.base import SearchQuery
 from comfywatchman.hubs.huggingface import HuggingFace
-from comfywatchman.hubs.huggingface.api import Ways, stored_token
+from comfywatchman.hubs.huggingface.api import Ways
 from comfywatchman.hubs.patience import Patience
 from comfywatchman.resolution import Evidence
 
@@ -246,22 +244,9 @@ def test_name_search(hub: HuggingFace, server: Server) -> None:
 def test_at_most_four_at_once(hub: HuggingFace, server: Server) -> None:
     """Several names in several repositories each are still asked for four at a time."""
     names = [f"flux_{letter}.safetensors" for letter in "abcd"]
-    app, lock = HuggingFaceApp([repo(f"x/flux-a-b-c-d-{n}", *names) for n in range(8)]), threading.Lock()
-    busy, most = 0, 0
-
-    def count(asked: Asked) -> Said:
-        nonlocal busy, most
-        with lock:
-            busy += 1
-            most = max(most, busy)
-        time.sleep(0.005)
-        with lock:
-            busy -= 1
-        return app(asked)
-
-    server.app = count
+    rush = server.app = Rush(HuggingFaceApp([repo(f"x/flux-a-b-c-d-{n}", *names) for n in range(8)]))
     assert all(hub.find([reference(name, "x") for name in names]))
-    assert most == 4
+    assert rush.most == 4
 
 
 def test_listing_is_kept(server: Server, tmp_path: Any) -> None:
@@ -475,15 +460,3 @@ def test_import_is_light() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
-
-
-def test_stored_token(tmp_path: Any) -> None:
-    """The token that huggingface_hub has stored can be read."""
-    (tmp_path / "token").write_text("hf_stored\n")
-    program = "from comfywatchman.hubs.huggingface.api import stored_token; print(stored_token())"
-    env = {"HF_HOME": str(tmp_path), "PATH": ""}
-    done = subprocess.run(
-        [sys.executable, "-c", program], env=env, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.strip() == "hf_stored"
-    assert callable(stored_token)

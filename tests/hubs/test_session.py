@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from hubs.hubserver import HTML, JSON, Asked, Said, Server, down, says
+from hubs.hubserver import HTML, JSON, Asked, Rush, Said, Server, down, says
 from requests.adapters import BaseAdapter
 
 from comfywatchman.errors import HubError, HubUnavailable, InvalidSettings, LoginRequired
@@ -225,19 +224,7 @@ def test_no_retry_for_good_faults(server: Server) -> None:
 
 def test_at_most_four_at_once(server: Server) -> None:
     """One host gets at most four questions at a time."""
-    busy, most, lock = 0, 0, threading.Lock()
-
-    def count(_asked: Asked) -> Said:
-        nonlocal busy, most
-        with lock:
-            busy += 1
-            most = max(most, busy)
-        time.sleep(0.02)
-        with lock:
-            busy -= 1
-        return says({})
-
-    server.app = count
+    rush = server.app = Rush(lambda _asked: says({}), seconds=0.02)
     with session() as lines:
         threads = [
             threading.Thread(target=lambda: lines.get(group(server), "/x", headers={})) for _ in range(12)
@@ -246,7 +233,7 @@ def test_at_most_four_at_once(server: Server) -> None:
             thread.start()
         for thread in threads:
             thread.join()
-    assert most == 4
+    assert rush.most == 4
 
 
 # ── every exception ──

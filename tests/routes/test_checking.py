@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
 
+from comfywatchman.catalog import Verification
+from comfywatchman.consent import Consent
+from comfywatchman.house import HUBS
+from comfywatchman.resolution import Evidence, Placement
 from comfywatchman.routes.api import ROUTES
 from comfywatchman.routes.checking import check
 from comfywatchman.routes.errors import InvalidRequest
 from comfywatchman.routes.openapi import make_openapi
 from comfywatchman.routes.schemas import SCHEMAS
+from comfywatchman.settings import Origin
+from comfywatchman.transfer.events import State
 
 KNOWN = {
     "type", "properties", "required", "additionalProperties", "items", "maxItems", "maxLength", "enum",
@@ -108,3 +115,21 @@ def test_verbs() -> None:
     for route in ROUTES:
         verb = route.find_verb()
         assert (verb.__doc__ or "").strip(), route.verb
+
+
+@pytest.mark.parametrize(
+    ("schema", "member", "words"),
+    [
+        ("Transfer", "state", State),
+        ("Transfer", "verification", Verification),
+        ("Candidate", "consent", Consent),
+        ("Candidate", "evidence", [evidence.word for evidence in Evidence]),
+        ("Resolution", "placement", Placement),
+        ("Setting", "origin", Origin),
+        ("HubStatus", "name", HUBS),
+    ],
+)
+def test_words(schema: str, member: str, words: Iterable[str]) -> None:
+    """Where the code has closed sets of words, the schemas have the same."""
+    shape = SCHEMAS[schema]["properties"][member]
+    assert {*shape.get("anyOf", [shape])[0]["enum"]} == {*words}

@@ -13,9 +13,10 @@ from routes_kit import Server, serving
 
 from comfywatchman import errors
 from comfywatchman.catalog import RemoteFile
+from comfywatchman.consent import Consent
 from comfywatchman.errors import HubUnavailable, WatchmanError
 from comfywatchman.library.roots import find_roots
-from comfywatchman.plan import Consent, Transfer
+from comfywatchman.plan import Transfer
 from comfywatchman.resolution import Evidence
 from comfywatchman.routes.errors import TooManyPlans, error_document, status_of
 from comfywatchman.routes.events import Feed, Meter, Pulse

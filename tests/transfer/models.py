@@ -10,8 +10,9 @@ from typing import Any
 
 from comfywatchman.air import Air
 from comfywatchman.catalog import RemoteFile
+from comfywatchman.consent import Consent
 from comfywatchman.digest import Digest
-from comfywatchman.plan import Consent, Transfer
+from comfywatchman.plan import Transfer
 from comfywatchman.resolution import Evidence
 from comfywatchman.transfer.guard import Guard
 from comfywatchman.transfer.limits import Limits

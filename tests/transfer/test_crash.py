@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,7 +27,8 @@ if mode == "limited":
     resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
 from comfywatchman.catalog import RemoteFile
 from comfywatchman.digest import Digest
-from comfywatchman.plan import Consent, Transfer
+from comfywatchman.consent import Consent
+from comfywatchman.plan import Transfer
 from comfywatchman.resolution import Evidence
 from comfywatchman.transfer.queue import Guard, Limits, preflight, run
 limits = Limits(segments=int(segments), segment=64 << 10, segment_from=128 << 10, mark=64 << 10,
@@ -86,12 +86,6 @@ def slowly(x: Exchange) -> None:
 
 
 CALLS = ["unlinkat", "ftruncate", "renameat", "openat"]
-
-
-@pytest.fixture
-def server() -> Iterator[FaultServer]:
-    with FaultServer() as running:
-        yield running
 
 
 def names(folder: Path) -> list[str]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,18 +23,6 @@ DATA = safetensors(150_000)
 OTHER = safetensors(150_000, seed=9)
 SECOND = "ink (civitai-7).safetensors"
 FULL = pytest.mark.full
-
-
-@pytest.fixture(scope="module")
-def nursery() -> Iterator[Nursery]:
-    with Nursery() as running:
-        yield running
-
-
-@pytest.fixture
-def server() -> Iterator[FaultServer]:
-    with FaultServer() as running:
-        yield running
 
 
 @dataclass(slots=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -105,12 +104,6 @@ FAULTS: dict[str, tuple[Behaviour, type[errors.WatchmanError] | State | None]] =
     "redirect far too long": (redirect("/" + "x" * 20_000), errors.Refused),
     "wrong byte": (faults.flipped, None),
 }
-
-
-@pytest.fixture
-def server() -> Iterator[FaultServer]:
-    with FaultServer() as running:
-        yield running
 
 
 def fetch(server: FaultServer, root: Path, url: str, limits: Limits = QUICK, **changes: Any) -> Outcome:

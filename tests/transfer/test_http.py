@@ -83,6 +83,12 @@ def test_storage_refuses(code: int) -> None:
     assert type(refusal(code, {}, b"", hub="civitai", what=NAME, elsewhere=True)) is Interrupted
 
 
+@pytest.mark.parametrize(("hub", "giver"), [("civitai", "CivitAI"), ("web", "the server")])
+def test_who_refuses(hub: str, giver: str) -> None:
+    """A refusal names the hub as it writes itself; who is no hub has no name."""
+    assert refusal(404, {}, b"", hub=hub, what="m", elsewhere=False).message == f"m: {giver} answered 404"
+
+
 def test_messages_are_harmless() -> None:
     """What a hub says cannot steer a terminal, and is short."""
     body = json.dumps({"message": "\x1b[31m\u202e" + "x\n" * 9000}).encode()

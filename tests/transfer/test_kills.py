@@ -7,7 +7,7 @@ import random
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,18 +25,6 @@ STEP = 40_000
 ROUNDS = pytest.mark.parametrize(
     "kills", [pytest.param(42, id="quick"), pytest.param(225, id="full", marks=pytest.mark.full)]
 )
-
-
-@pytest.fixture(scope="module")
-def nursery() -> Iterator[Nursery]:
-    with Nursery() as running:
-        yield running
-
-
-@pytest.fixture
-def server() -> Iterator[FaultServer]:
-    with FaultServer() as running:
-        yield running
 
 
 @dataclass(slots=True)

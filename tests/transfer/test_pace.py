@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,12 +22,6 @@ from comfywatchman.transfer.queue import run
 MIB = 1 << 20
 DATA = safetensors(MIB)
 MANY = replace(QUICK, segments=8, stall=5.0)
-
-
-@pytest.fixture
-def server() -> Iterator[FaultServer]:
-    with FaultServer() as running:
-        yield running
 
 
 def go(server: FaultServer, root: Path, urls: list[str], limits: Limits = MANY) -> list[Outcome]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import random
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,18 +31,6 @@ _LOG = logging.getLogger(__name__)  # figures: pytest --log-cli-level=INFO
 DATA = safetensors(150_000)
 LANES = {"lanes", "pieces"}
 BROKEN = {"broken", "pieces"}
-
-
-@pytest.fixture(scope="module")
-def nursery() -> Iterator[Nursery]:
-    with Nursery() as running:
-        yield running
-
-
-@pytest.fixture
-def server() -> Iterator[FaultServer]:
-    with FaultServer() as running:
-        yield running
 
 
 @dataclass(frozen=True, slots=True)

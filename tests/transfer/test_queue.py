@@ -8,7 +8,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -35,12 +35,6 @@ from comfywatchman.transfer.queue import run
 DATA = safetensors(60_000)
 NEW = safetensors(60_000, seed=2)
 AIR = Air(ecosystem="sdxl", type="lora", source="civitai", id="1", version="123")
-
-
-@pytest.fixture
-def server() -> Iterator[FaultServer]:
-    with FaultServer() as running:
-        yield running
 
 
 def go(server: FaultServer, *transfers: Transfer, limits: Limits = QUICK, **more: Any) -> list[Outcome]:

@@ -8,7 +8,6 @@ import random
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,12 +27,6 @@ HEALING: list[Behaviour] = [
     then(cut_at(30_000, reset=True), cut_at(10_000), good),
 ]
 LASTING: list[Behaviour] = [status(404), status(403), typed("text/html", b"<html>log in")]
-
-
-@pytest.fixture
-def server() -> Iterator[FaultServer]:
-    with FaultServer() as running:
-        yield running
 
 
 def fill(server: FaultServer, root: Path, count: int, largest: int) -> tuple[list[Transfer], set[str]]:

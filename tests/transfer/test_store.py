@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -25,8 +25,9 @@ from transfer.queueprocess import command, write_job
 
 from comfywatchman import errors
 from comfywatchman.catalog import Verification
+from comfywatchman.consent import Consent
 from comfywatchman.errors import WatchmanError
-from comfywatchman.plan import Consent, Transfer
+from comfywatchman.plan import Transfer
 from comfywatchman.transfer.bandwidth import Bucket
 from comfywatchman.transfer.claim import held_room
 from comfywatchman.transfer.entry import (
@@ -49,12 +50,6 @@ from comfywatchman.workflow.references import Reference
 
 DATA = safetensors(300_000)
 SMALL = safetensors(20_000)
-
-
-@pytest.fixture
-def server() -> Iterator[FaultServer]:
-    with FaultServer() as running:
-        yield running
 
 
 def slowly(x: Exchange) -> None:

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -36,12 +35,6 @@ def files(root: Path, count: int, origin: str = "https://example.com") -> list[T
     return [
         transfer(root, f"{origin}/{n}", bytes([n % 256]) * 9, path=f"{n}.safetensors") for n in range(count)
     ]
-
-
-@pytest.fixture
-def server() -> Iterator[FaultServer]:
-    with FaultServer() as running:
-        yield running
 
 
 def whole(path: Path) -> bool:

@@ -6,7 +6,6 @@ import json
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,12 +21,6 @@ from comfywatchman.transfer.queue import Queue
 
 PATIENT = replace(QUICK, stall=5.0)
 DATA = safetensors(60_000)
-
-
-@pytest.fixture
-def server() -> Iterator[FaultServer]:
-    with FaultServer() as running:
-        yield running
 
 
 def start(mode: str, job: Path) -> subprocess.Popen[str]:

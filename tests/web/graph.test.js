@@ -1,9 +1,10 @@
-// graph.js on graphs that are data: those of the host page, and shapes as older front ends have them.
+// graph.js and edits.js on graphs that are data: those of the host page, and shapes as older front ends have them.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { asOneChange, findNode, holdersOf, locate, markOf, mergeModel, pin, relink, walk } from "../../web/graph.js";
+import { asOneChange, mergeModel, pin, relink } from "../../web/edits.js";
+import { findNode, holdersOf, locate, markOf, walk } from "../../web/graph.js";
 import { Graph } from "./host/page/scripts/graph.js";
 
 const INNER = {

@@ -86,8 +86,10 @@ test("a remembered plan that is gone is forgotten without a fault", async () => 
 
 test("a memory that something else wrote is taken as empty", async () => {
   const desk = new Desk({});
-  desk.kept["comfywatchman.plans"] = "{not json";
-  assert.equal(await desk.wiring.recall("w"), null);
+  for (const text of ["{not json", "null", '"text"', '{"w":7}']) {
+    desk.kept["comfywatchman.plans"] = text;
+    assert.equal(await desk.wiring.recall("w"), null);
+  }
 });
 
 test("a newer look makes an older one void, whichever answer comes first", async () => {

@@ -3,7 +3,7 @@
 
 /** @import { Candidate, Item } from "../types.js" */
 
-import { formatCount, formatDate, formatSize, previewLink, webLink, wordFor } from "../format.js";
+import { formatCount, formatDate, formatSize, giverOf, previewLink, webLink, wordFor } from "../format.js";
 import { css, html, nothing } from "../vendor/lit.js";
 import { t } from "../words.js";
 import { WmElement, define, fileName } from "./base.js";
@@ -172,7 +172,7 @@ export class WmChoices extends WmElement {
           <div class="picture">${this.#picture(candidate)}</div>
           <div>
             <div class="title" id="title-${candidate.index}">${titleOf(candidate)}</div>
-            <div class="wm-small wm-muted">${candidate.hub_title || candidate.host}</div>
+            <div class="wm-small wm-muted">${giverOf(candidate)}</div>
           </div>
           <dl id="facts-${candidate.index}">${factsOf(candidate).map(
             ([word, value]) => html`<dt>${word}</dt><dd>${value}</dd>`,

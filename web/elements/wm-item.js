@@ -6,7 +6,7 @@
 /** @import { Candidate, Choice, Item, Status, TokenNote, Transfer } from "../types.js" */
 /** @import { Icon } from "./icons.js" */
 
-import { dirName, formatSize, percentOf, sentence, wordFor } from "../format.js";
+import { dirName, formatSize, giverOf, percentOf, sentence, wordFor } from "../format.js";
 import { candidateOf, consentKind, isTaken, rootsFor } from "../selection.js";
 import { html, live, nothing } from "../vendor/lit.js";
 import { t } from "../words.js";
@@ -174,7 +174,7 @@ export class WmItem extends WmElement {
   #source(item, candidate) {
     if (item.relink) return html`<span class="wm-muted">${t("item.relink-to", { name: item.relink })}</span>`;
     if (!candidate) return nothing;
-    const source = [candidate.hub_title || candidate.host, wordFor("evidence", candidate.evidence)];
+    const source = [giverOf(candidate), wordFor("evidence", candidate.evidence)];
     const sure = source.filter(Boolean).join(" · ");
     const title = candidate.model_name ? titleOf(candidate) : "";
     return html`<span class="wm-line" title=${[sure, title].filter(Boolean).join(" · ")}>${sure}

@@ -3,7 +3,7 @@
 // The texts of the nodes stay the truth: an editor writes into them and reads them again when they change, and
 // without this module everything is edited as text. Editors come last on a node and are saved nowhere.
 
-import { asOneChange, setValue } from "../graph.js";
+import { asOneChange, setValue } from "../edits.js";
 import { keepPins } from "./pins.js";
 import { parseStack, printStack } from "./stack.js";
 

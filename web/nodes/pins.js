@@ -5,7 +5,8 @@
 // runs go on sending what was sent before the pin was written, until the workflow is loaded anew or names another
 // model. What is saved or exported has the pin; front ends 1.26 to 1.58 call `beforeQueued` for runs only.
 
-import { MODEL_FILE, asOneChange, setValue } from "../graph.js";
+import { asOneChange, setValue } from "../edits.js";
+import { MODEL_FILE } from "../graph.js";
 import { parseStack } from "./stack.js";
 
 /** @import { LiveNode, LiveWidget } from "../graph.js" */

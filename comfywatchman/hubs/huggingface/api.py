@@ -266,12 +266,6 @@ class HuggingFaceApi:
         return fault
 
 
-def stored_token() -> str | None:
-    """The token that huggingface_hub itself has stored or finds in the environment."""
-    token: str | None = _tools().get_token()
-    return token
-
-
 def _tools() -> Any:
     """huggingface_hub.utils: its public helpers, which its stubs do not all show."""
     from huggingface_hub import utils

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from ...air import parse_link
+from ...air import HOMES, parse_link
 from ...catalog import RemoteFile, is_generic
 from ...digest import Digest, match_digests
 from ...errors import InputError, InvalidSettings
@@ -48,7 +48,6 @@ VERIFIED_NAME: Final = "verified-models.json"
 TEMPLATES_NAME: Final = "templates-models.json"
 
 _NOWHERE: Final = Places()
-_HOMES: Final = {"civitai": "civitai.com", "huggingface": "huggingface.co"}
 
 _Match = tuple[Evidence, Entry]
 
@@ -198,7 +197,7 @@ def _entry_or_none(fetched: Fetched) -> Entry | None:
 
 def _home_address(file: RemoteFile) -> str:
     """The address at the hub itself, where it was fetched through a mirror or a stand-in."""
-    home = urlsplit(file.url)._replace(scheme="https", netloc=_HOMES.get(file.hub, "")).geturl()
+    home = urlsplit(file.url)._replace(scheme="https", netloc=HOMES.get(file.hub, "")).geturl()
     return home if parse_link(home) else file.url
 
 
