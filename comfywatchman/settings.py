@@ -128,11 +128,14 @@ class Settings:
         default=16, metadata=_key(count(1, 16), "the most connections to one host")
     )
     bandwidth: int | None = field(
-        default=None, metadata=_key(optional(BYTES), "the most bytes a second over all transfers")
+        default=None, metadata=_key(optional(BYTES), "the most bytes a second over all transfers, like 20 MB")
     )
     precision: str | None = field(
         default=None,
-        metadata=_key(optional(PRECISION), "what to offer first where a model comes in several precisions"),
+        metadata=_key(
+            optional(PRECISION),
+            "what to offer first where a model comes in several: fp16, bf16, fp8, Q4_K_M, …",
+        ),
     )
     targets: Mapping[str, Path] = field(
         default_factory=dict,
@@ -147,7 +150,7 @@ class Settings:
         default="safe",
         metadata=_key(
             one_of("none", "safe", "mature", "all"),
-            "which pictures of models pages show: none; safe: for everybody, and PG-13; mature: also R; all",
+            "which pictures of models pages show: none, those for everybody and PG-13 (safe), also R (mature), or all",
         ),
     )
     sidecars: str = field(

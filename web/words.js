@@ -193,7 +193,7 @@ const WORDS = {
   "settings.nothing": "none",
   "settings.one-root": "Each folder has one directory.",
   "settings.unlimited": "no limit",
-  "settings.target": "Where new {folder} go",
+  "settings.target": "New files of {folder} go to",
   "settings.advanced": "Set on the server",
 
   "setting.fetch_certain": "Fetch what is certain by itself",
@@ -204,7 +204,7 @@ const WORDS = {
   "setting.offline": "Ask no hub",
   "setting.nsfw": "Show adult models in searches",
   "setting.preview_level": "Pictures of models",
-  "setting.targets": "Where new files of a folder go",
+  "setting.targets": "Where new files of a folder go to",
   "setting.cache_hours": "Hours that a hub’s answer is remembered",
   "setting.sidecars": "Notes beside files from CivitAI",
   "setting.comfyui": "ComfyUI",
@@ -223,8 +223,8 @@ const WORDS = {
   "setting.node_pickles": "Pickles in nodes",
 
   "choice.preview_level.none": "none",
-  "choice.preview_level.safe": "for everybody",
-  "choice.preview_level.mature": "mature too",
+  "choice.preview_level.safe": "safe",
+  "choice.preview_level.mature": "mature",
   "choice.preview_level.all": "all",
   "choice.sidecars.civitai-info": "written",
   "choice.sidecars.none": "none",

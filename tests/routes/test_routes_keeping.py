@@ -46,7 +46,7 @@ def test_settings(tmp_path: Path) -> None:
             "origin": "default",
             "kind": "size",
             "choices": None,
-            "help": "the most bytes a second over all transfers",
+            "help": "the most bytes a second over all transfers, like 20 MB",
             "writable": True,
         }
         written = server.do("PATCH", "settings", {"bandwidth": "20 MiB", "nsfw": True})

@@ -323,7 +323,7 @@ export const TRANSFERS = [
 /** @type {Setting[]} */
 export const SETTINGS = [
   { key: "fetch_certain", value: false, default: null, origin: "file", kind: "flag", choices: null, help: "fetch what is certain without a question; none: ask", writable: false },
-  { key: "bandwidth", value: 20_971_520, default: null, origin: "file", kind: "size", choices: null, help: "the most bytes a second over all transfers", writable: true },
+  { key: "bandwidth", value: 20_971_520, default: null, origin: "file", kind: "size", choices: null, help: "the most bytes a second over all transfers, like 20 MB", writable: true },
   { key: "transfers_at_once", value: 3, default: 3, origin: "default", kind: "count", choices: null, help: "files fetched at the same time", writable: true },
   { key: "targets", value: { gone: null }, default: {}, origin: "default", kind: "places", choices: null, help: "where new files of a folder go, if several directories serve it", writable: true },
   { key: "nsfw", value: false, default: false, origin: "default", kind: "flag", choices: null, help: "show adult models in search", writable: true },

@@ -291,7 +291,7 @@ def test_settings(gallery: Open) -> None:
         {"fetch_certain": None},
     ]
     assert page.locator("input#automatic_cap").count() == 0
-    assert page.get_by_label("Pictures of models").locator("option:checked").inner_text() == "for everybody"
+    assert page.get_by_label("Pictures of models").locator("option:checked").inner_text() == "safe"
 
 
 def test_guarded_settings(gallery: Open) -> None:
@@ -315,9 +315,9 @@ def test_refused_token(gallery: Open) -> None:
 def test_targets(gallery: Open) -> None:
     """Where several directories serve a folder one of them is chosen; the others are not asked about."""
     page = gallery("settings")
-    page.get_by_label("Where new loras go").select_option("big/loras")
+    page.get_by_label("New files of loras go to").select_option("big/loras")
     assert heard(page, "wm-settings") == [{"changes": {"targets": {"loras": "r3"}}}]
-    assert page.get_by_label("Where new vae go").count() == 0
+    assert page.get_by_label("New files of vae go to").count() == 0
     assert "[object Object]" not in page.locator("wm-settings").inner_text()
 
 
