@@ -67,6 +67,7 @@ class Delivery:
         self._pieced = False  # bytes of several answers, which only the digest ties together, are part of it
         self._anew = 0  # times that such bytes were thrown away
         self._whole = False  # ranges are not to be had
+        self._has_end = True  # somebody says where it ends: its size, or the server's chunks
         self._pace = Pace(limits.segments)
         self._began = time.monotonic()
         self._lock = threading.Lock()
@@ -172,14 +173,12 @@ class Delivery:
         ask = self._ask(at, gaps)
         sink = Sink(self._partial, self._front, self._count)
         with self._client.open(ask) as body:
-            if body.start != at:
-                raise Changed
             if at == 0:
                 self._meet(body)
             if self.size is not None and self.size >= self._limits.reserve_from:
                 self._partial.reserve(self.size)
             in_lanes = not body.whole and ask.stop != self.size
-            self._pieced |= (at > 0 or in_lanes) and self._partial.journal.validator is None
+            self._pieced |= (at > 0 or in_lanes) and body.validator is None
             if in_lanes:
                 ask = replace(ask, validator=self._partial.journal.validator, size=body.size)
                 rest = [(max(start, ask.stop or 0), stop) for start, stop in gaps if stop != ask.stop]
@@ -249,7 +248,7 @@ class Delivery:
         if not body.whole and body.validator is None and not self._is_known():
             raise NoRanges  # nothing would tell ranges of two versions apart
         self._partial.note(size=body.size, validator=body.validator, modified=body.modified)
-        self.size = body.size
+        self.size, self._has_end = body.size, body.has_end
 
     def _count(self, count: int) -> None:
         """Bytes came in; keep to the pace, and say so now and then."""
@@ -273,7 +272,7 @@ class Delivery:
             verification = self._verify(self._partial, hasher.digests())
         except DigestMismatch as fault:
             raise self._mismatch(self._partial, fault, hasher.sha256()) from fault
-        except (NotAModel, SizeMismatch):
+        except (NotAModel, SizeMismatch, Refused):
             self._drop()
             raise
         names = target_names(self._name, self._source, hasher.sha256())
@@ -289,6 +288,7 @@ class Delivery:
 
         Raises:
             SizeMismatch, DigestMismatch, NotAModel: with what they disagree.
+            Refused: it may be the beginning of a file.
         """
         size, wanted = partial.size(), self._source.size
         if wanted not in (None, size):
@@ -304,6 +304,11 @@ class Delivery:
                 )
             case None:
                 structure = check_structure(partial.read, size, self._name)
+        if not structure.exact and not self._has_end:
+            raise Refused(
+                f"{self._name}: nobody says how long it is, so a line that broke would look like its end",
+                hint="Ask who publishes it for its SHA-256, or take it as safetensors.",
+            )
         if not structure.exact:
             return Verification.NONE
         return Verification.STRUCTURE if wanted is None else Verification.SIZE

@@ -45,7 +45,8 @@ class Body:
 
     `start` is where the bytes belong (0 if the server sent the whole file), `size` the file's size as far
     as anyone knows, `validator` its strong ETag, `hop` where the bytes come from, `left` what is still to
-    come, None if nobody says.
+    come, None if nobody says. `has_end` is False where only the end of the line is the end of the body: one
+    that breaks looks the same.
     """
 
     def __init__(self, response: requests.Response, ask: Ask, hop: Hop, stop: threading.Event) -> None:
@@ -58,6 +59,7 @@ class Body:
         self.left = None if end is None else end - self.start
         self.stop = end
         self.whole = response.status_code == 200
+        self.has_end = end is not None or bool(self._raw.chunked)
         self._peeked = b""
 
     def __enter__(self) -> Self:
@@ -221,7 +223,7 @@ class Client:
                 self._lines.use(connection.sock)
             return kind.getresponse(connection)
 
-        made = partial(Answer, patience=self._limits.stall, least=self._limits.least)
+        made = partial(Answer, lines=self._lines, patience=self._limits.stall, least=self._limits.least)
 
         def kind_of(kind: type[HTTPConnection]) -> type[HTTPConnection]:
             methods = {"_new_conn": new, "connect": connect, "getresponse": answer}

@@ -141,9 +141,6 @@ class Lanes:
         except BaseException:
             self._give_back(start, stop)
             raise
-        if body.start != start:
-            body.close()
-            raise Changed
         if body.stop is not None and body.stop < stop:
             self._give_back(body.stop, stop)
         return body
