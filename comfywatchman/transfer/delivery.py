@@ -54,11 +54,13 @@ class Delivery:
         report: Report,
         share: Callable[[], int],
         meter: Callable[[int], None] = lambda _count: None,
+        check: Callable[[], None] = lambda: None,
     ) -> None:
         self.transfer = transfer
         self._source = transfer.source
         self._client, self._limits, self._share = client, limits, share
-        self._roots, self._report, self._meter = roots, report, meter
+        self._roots, self._report = roots, report
+        self._meter, self._check = meter, check
         self._identity = Identity.of(transfer.source)
         self._place: Place | None = None
         self._name = ""
@@ -85,7 +87,7 @@ class Delivery:
         with disk_errors(f"{self.transfer.root}/{self.transfer.path}"):
             place = self._enter()
             if self._front is None:
-                there = find_same(place, self._name, self._source)
+                there = find_same(place, self._name, self._source, check=self._check)
                 if there is not None:
                     sweep(place, self._name, self._identity)
                     return self._outcome(State.SKIPPED, there, Verification.DIGEST, self._published_digests())
@@ -127,7 +129,8 @@ class Delivery:
         self._hash_from(self._partial)
 
     def _hash_from(self, partial: Partial) -> None:
-        self._front = Front(partial, Hasher(_algorithms(self._source.digests)), self._limits)
+        hasher = Hasher(_algorithms(self._source.digests))
+        self._front = Front(partial, hasher, self._limits, check=self._check)
         self.done = partial.journal.held
 
     # ── bytes ──
