@@ -275,6 +275,14 @@ def _connect(connection: HTTPConnection, guard: Guard, reach: Reach) -> socket.s
         raise faults.NewConnectionError(connection, f"no connection: {fault}") from fault
 
 
+# Our own addresses are http or https: an unknown scheme is the proxy's, as for SOCKS without its package.
+_NO_PROXY: Final[tuple[type[Exception], ...]] = (
+    requests.exceptions.InvalidSchema,
+    requests.exceptions.InvalidProxyURL,
+    faults.ProxySchemeUnknown,
+)
+
+
 class UnknownName(HubUnavailable):
     """Nobody knows the name of the host: the address is wrong, or this machine is not online."""
 
@@ -294,6 +302,11 @@ def translate(fault: Exception, *, hop: Hop, hub: str, begun: bool, met: bool = 
         return Refused(
             f"{hop.shown}: the server's certificate is not accepted" + (f" ({reason})" if reason else ""),
             hint="Check this computer's date, and REQUESTS_CA_BUNDLE if a proxy opens TLS here.",
+        )
+    if any(find_cause(fault, kind) for kind in _NO_PROXY):
+        return Refused(
+            f"{hop.shown}: what HTTPS_PROXY or ALL_PROXY names is no proxy that can be used here",
+            hint="Give the address of an HTTP proxy (http://…); most programs that offer SOCKS have one too.",
         )
     if isinstance(fault, ValueError) and not begun:  # InvalidURL, InvalidHeader, MissingSchema and kin
         return Refused(f"{hop.shown}: this address, or what would be sent there, is not valid HTTP")

@@ -69,6 +69,25 @@ def test_left_and_taken_over(place: Place) -> None:
     assert names(place) == []
 
 
+def test_journal_that_cannot_be_read_now(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What another program holds at the moment is left to a later run, not thrown away."""
+    name = leave(place, 30_000)
+    opens = os.open
+
+    def held(path: str, *args: Any, **kwargs: Any) -> int:
+        if path.endswith(".cwjournal"):
+            raise PermissionError(errno.EACCES, "held by another program")
+        return opens(path, *args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", held)
+        Partial.begin(place, NAME, ONE).remove()
+        sweep(place, NAME, ONE)
+        assert kept_bytes(place, NAME, ONE) == 0
+    assert kept_bytes(place, NAME, ONE) == 30_000
+    assert name in names(place)
+
+
 def test_nothing_worth_keeping(place: Place) -> None:
     """A partial without a byte leaves nothing."""
     Partial.begin(place, NAME, ONE).release()
