@@ -86,8 +86,8 @@ def extent(status: int, headers: Mapping[str, str], ask: Ask) -> tuple[int, int 
         raise Changed  # all of it where the rest was asked for
     length = headers.get("Content-Length", "")
     said = int(length) if re.fullmatch(r"\d{1,18}", length) else None
-    if None not in (said, ask.size) and said != ask.size:
-        raise SizeMismatch(f"{ask.name}: expected {ask.size:,} bytes, the server announces {said:,}")
+    if said is not None and ask.size not in (None, said):
+        raise _other_size(ask, said)
     size = ask.size if ask.size is not None else said
     return 0, size, size
 
@@ -110,12 +110,16 @@ def _ranged(headers: Mapping[str, str], ask: Ask) -> tuple[int, int, int | None]
         raise NoRanges
     start, stop = int(found[1]), int(found[2]) + 1
     total = None if found[3] == "*" else int(found[3])
-    if None not in (total, ask.size) and total != ask.size:
-        raise Changed
+    if total is not None and ask.size not in (None, total):
+        raise Changed if ask.start else _other_size(ask, total)
     length = headers.get("Content-Length", str(stop - start))
     if start != ask.start or not start < stop <= ask.stop or length != str(stop - start):
         raise NoRanges
     return start, stop, ask.size if total is None else total
+
+
+def _other_size(ask: Ask, said: int) -> SizeMismatch:
+    return SizeMismatch(f"{ask.name}: expected {ask.size:,} bytes, the server announces {said:,}")
 
 
 def strong_tag(etag: str | None) -> str | None:

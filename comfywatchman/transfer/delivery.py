@@ -198,6 +198,8 @@ class Delivery:
         What lies behind gaps counts only beside a beginning: that is asked for with its validator.
         """
         at = front.reach
+        if not at:
+            self.size = self._source.size  # of nothing only the record knows how much it will be
         if not at or self.size is None or self._whole or self._limits.segments == 1:
             front.drop_islands()
         gaps = front.gaps(self.size) if self.size is not None else []
