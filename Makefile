@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint web check full bench docs clean
+.PHONY: demo test lint web check full bench docs screens clean
 
 demo: .venv/ready  ## set up and run the main job against an embedded stand-in hub
 	$(BIN)/comfywatchman demo
@@ -33,6 +33,9 @@ full: .venv/ready lint web  ## everything, the long suites included
 
 bench: .venv/ready  ## benchmarks: one JSON object a line
 	$(BIN)/python -m benchmarks
+
+screens: .venv/ready  ## make the pictures of docs/reference/screens.md again; COMFYUI_PATH adds ComfyUI's
+	COMFYWATCHMAN_SCREENS=docs/images/screens $(BIN)/pytest -q tests/web/test_screens.py
 
 docs: .venv/ready  ## write the generated pages of the reference again
 	$(BIN)/python -m docs.generate

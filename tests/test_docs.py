@@ -54,6 +54,18 @@ def test_links(page: Path) -> None:
     assert [link for link in inner if not (page.parent / link).exists()] == []
 
 
+def test_pictures() -> None:
+    """Every picture is shown on a page, and every one that is shown is there."""
+    images = ROOT / "docs" / "images"
+    shown = {
+        (page.parent / link).resolve()
+        for page in PAGES
+        for link in re.findall(r"\]\(([^)#\s]+\.(?:webp|png))\)", page.read_text(encoding="utf-8"))
+    }
+    assert {path for path in images.rglob("*") if path.is_file()} == shown
+    assert sum(path.stat().st_size for path in shown) <= 5_000_000
+
+
 def test_index() -> None:
     """Every page is reached from the index."""
     index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")

@@ -36,6 +36,7 @@ export class Runs {
    */
   async pressed() {
     await this.#flow.look();
+    if (lacksOf(this.#view).length) await this.#flow.look({ isForced: true }); // files may have come just now
     const needs = [this.#view?.key, ...lacksOf(this.#view)];
     if (needs.length === 1 || this.#offered.has(needs.join("\n"))) return;
     this.#offered.add(needs.join("\n"));
@@ -47,7 +48,7 @@ export class Runs {
     if (this.#front.wasRefused()) await this.pressed();
   }
 
-  /** Fetch what is missing, then run; asks with names, sizes and hosts. */
+  /** Fetch what is missing, then run; asks with names, sizes and where they come from. */
   async fetchAndRun() {
     await this.#flow.look();
     const key = this.#view?.key;
@@ -90,7 +91,7 @@ export class Runs {
 function questionFor(view, taken, coming) {
   const left = missingItems(view).length - taken.length - coming;
   const itemList = taken.map(({ item, candidate }) => {
-    const from = `${formatSize(candidate.size)}, ${candidate.host ?? candidate.hub_title}`;
+    const from = `${formatSize(candidate.size)}, ${placeOf(candidate)}`;
     return `${item.name} – ${from}: ${evidenceOf(candidate)}`;
   });
   return {
@@ -99,6 +100,11 @@ function questionFor(view, taken, coming) {
     itemList,
     ...(left > 0 ? { hint: t("host.run.left", { count: left }) } : {}),
   };
+}
+
+/** Where a file comes from: a hub by its name, anything else by its host. @param {Candidate} candidate */
+function placeOf({ hub_title, host }) {
+  return hub_title || host;
 }
 
 /** Why a file is offered; what is not certain says why it is not. @param {Candidate} candidate */

@@ -209,10 +209,12 @@ export function takenItems(view, transfers) {
  * Whether a plan offers something that may be fetched, if only the user says so.
  *
  * @param {View} view
+ * @param {readonly Transfer[]} [transfers]
  */
-export function hasOffer(view) {
+export function hasOffer(view, transfers = []) {
   return itemsOf(view).some(
-    (item) => item.state in OFFERING && item.candidates.some((candidate) => consentKind(candidate) !== null),
+    (item) =>
+      item.state in OFFERING && !underway(item, transfers) && item.candidates.some((candidate) => consentKind(candidate) !== null),
   );
 }
 

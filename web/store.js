@@ -17,7 +17,7 @@
  *   | { type: "inspection", key: string, inspection: Inspection }
  *   | { type: "planning", key: string }
  *   | { type: "plan", key: string, plan: Plan }
- *   | { type: "no-plan", key: string, fault?: Fault | null }
+ *   | { type: "no-plan", key: string, plan?: Plan | null, fault?: Fault | null }
  *   | { type: "choice", key: string, item: string, choice: Choice }
  *   | { type: "fetched", key: string, transfers: Transfer[], skipped: Skipped[], remember?: boolean }
  *   | { type: "transfers", transfers: Transfer[], speed?: number }
@@ -65,7 +65,7 @@ const CHANGES = {
     isOld(state.views[key], plan)
       ? state
       : changeView(state, key, { plan, planning: plan.stage !== "done", spent: false, fault: null }),
-  "no-plan": (state, { key, fault = null }) => changeView(state, key, { plan: null, planning: false, fault }),
+  "no-plan": (state, { key, plan = null, fault = null }) => changeView(state, key, { plan, planning: false, fault }),
   choice: (state, { key, item, choice }) => {
     const choices = state.views[key]?.choices ?? {};
     return changeView(state, key, { choices: { ...choices, [item]: { ...choices[item], ...choice } } });

@@ -233,6 +233,21 @@ export const theme = css`
     min-width: 0;
   }
 
+  .wm-empty {
+    align-items: center;
+    color: var(--wm-muted);
+    display: flex;
+    flex-direction: column;
+    gap: 10px;
+    padding: 40px 16px;
+    text-align: center;
+  }
+
+  .wm-empty > .wm-icon {
+    height: 28px;
+    width: 28px;
+  }
+
   .wm-row {
     align-items: center;
     display: flex;

@@ -27,6 +27,8 @@ export class Wiring {
   #documents = new Map();
   /** @type {Map<string, AbortController>} what was asked about a workflow and is no longer wanted once it changes */
   #asked = new Map();
+  /** @type {Set<string>} plans that an event told of before the answer that names them was here */
+  #early = new Set();
 
   /**
    * @param {Api} api
@@ -101,7 +103,9 @@ export class Wiring {
     const signal = this.#begin(key);
     this.#store.dispatch({ type: "planning", key });
     try {
-      return this.#keepPlan(key, await this.#api.makePlan(document, signal));
+      const plan = this.#keepPlan(key, await this.#api.makePlan(document, signal));
+      const isOvertaken = this.#early.delete(plan.id) && plan.stage !== "done";
+      return isOvertaken ? ((await this.#hearPlan(plan.id)) ?? plan) : plan;
     } catch (error) {
       this.#failView(key, error, signal);
       return null;
@@ -162,17 +166,20 @@ export class Wiring {
     if (this.#store.state.stale || hasFailed) await this.readTransfers();
   }
 
-  /** @param {string} id */
+  /** @param {string} id @returns {Promise<import("./types.js").Plan | null>} */
   async #hearPlan(id) {
-    const view = Object.values(this.#store.state.views).find(({ plan }) => plan?.id === id);
-    if (!view || view.spent) return;
+    const views = Object.values(this.#store.state.views);
+    const view = views.find(({ plan }) => plan?.id === id);
+    if (!view && views.some(({ planning }) => planning)) this.#early.add(id);
+    if (!view || view.spent) return null;
     try {
-      this.#keepPlan(view.key, await this.#api.plan(id));
+      return this.#keepPlan(view.key, await this.#api.plan(id));
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       if (error.status === 0) this.#store.dispatch({ type: "link", link: "lost" });
-      else if (error.status === 404) await this.find(view.key); // a server begun anew knows no plan of before
+      else if (error.status === 404) return this.find(view.key); // a server begun anew knows no plan of before
     }
+    return null;
   }
 
   /**
@@ -299,7 +306,8 @@ export class Wiring {
   #failView(key, error, signal) {
     if (signal.aborted) return; // a newer question has taken its place
     if (!(error instanceof ApiError)) throw error;
-    this.#store.dispatch({ type: "no-plan", key, fault: error.fault });
+    const plan = error.status === 0 ? this.#store.state.views[key]?.plan : null; // what was known is still the best guess
+    this.#store.dispatch({ type: "no-plan", key, plan, fault: error.fault });
   }
 
   /**

@@ -250,7 +250,7 @@ _GIVEN: Final[Mapping[str, Schema]] = {
         {
             "index": _COUNT,
             "hub": _text(),
-            "hub_title": _text(),
+            "hub_title": _text(about="empty where a host that is no hub gives the file"),
             "name": _text(),
             "model_name": _maybe(_text()),
             "version_name": _maybe(_text()),

@@ -168,7 +168,7 @@ def _candidate(index: int, option: Option, lens: _Lens) -> dict[str, Json]:
     return {
         "index": index,
         "hub": file.hub,
-        "hub_title": hub_title(file.hub),
+        "hub_title": "" if file.hub == "web" else hub_title(file.hub),
         "name": file.name,
         "model_name": file.model_name,
         "version_name": file.version_name,

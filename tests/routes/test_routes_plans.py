@@ -85,7 +85,8 @@ def test_states(fakehub: FakeHub, tmp_path: Path) -> None:
     ).items()
     assert [c["model_name"] for c in sea["candidates"]] == ["Sea", "Another Sea"]
     assert sea["chosen"] is None
-    assert items["own.safetensors"]["candidates"][0]["host"] == "models.invalid"
+    own = items["own.safetensors"]["candidates"][0]
+    assert (own["hub"], own["hub_title"], own["host"]) == ("web", "", "models.invalid")
     assert "gated" in items["gate.safetensors"]["reason"]
     assert items["nowhere.safetensors"]["reason"] == (
         "not found in the workflow's links, the known models, CivitAI or Hugging Face"

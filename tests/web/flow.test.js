@@ -183,11 +183,18 @@ test("Run offers the fetch, and runs when the models are here", async () => {
   const stage = await opened({ missing: [A, B] });
   await stage.flow.runs.pressed();
   const [, question] = /** @type {[string, any]} */ (stage.front.done.find(([name]) => name === "ask"));
-  assert.deepEqual(question.itemList, [`${A} – 5 B, civitai.com: same digest`, `${B} – 5 B, civitai.com: same digest`]);
+  assert.deepEqual(question.itemList, [`${A} – 5 B, CivitAI: same digest`, `${B} – 5 B, CivitAI: same digest`]);
   await stage.arrive(A);
   assert.equal(stage.front.count("run"), 0);
   await stage.arrive(B);
   assert.equal(stage.front.count("run"), 1);
+});
+
+test("Run offers nothing for models that have come since the last look", async () => {
+  const stage = await opened({ missing: [A] });
+  stage.here.add(A);
+  await stage.flow.runs.pressed();
+  assert.equal(stage.front.count("ask"), 0);
 });
 
 test("the same need is offered once; another one is offered again", async () => {

@@ -448,7 +448,7 @@ def open_loader(rig: Rig, source: str) -> str:
 
 def test_page_pin_of_a_release(rig: Rig) -> None:
     """A run's pin costs no second run where the release is fixed; what is saved or exported has it."""
-    model = rig.hub.add_model("Pinned", {"pinned_sd3.safetensors": tiny_sd3()}, type="Checkpoint")
+    model = rig.hub.add_model("Pinned", {"pinned_sd3.safetensors": tiny_sd3("pinned")}, type="Checkpoint")
     pin = open_loader(rig, f"v:{model.versions[0].id}")
 
     exported = rig.page.evaluate("async () => (await window.app.graphToPrompt()).output")
@@ -471,7 +471,7 @@ def test_page_pin_of_a_release(rig: Rig) -> None:
 
 def test_page_pin_of_a_branch(rig: Rig) -> None:
     """What may mean another file tomorrow is sent with its pin, which is the same from then on."""
-    rig.hub.add_repo("Comfy-Org/branch", {"branch_sd3.safetensors": tiny_sd3()})
+    rig.hub.add_repo("Comfy-Org/branch", {"branch_sd3.safetensors": tiny_sd3("branch")})
     pin = open_loader(rig, "hf:Comfy-Org/branch/branch_sd3.safetensors")
 
     second, third = run_again(rig), run_again(rig)

@@ -134,6 +134,13 @@ class HostPage:
         """Undo the last change."""
         self.command("Comfy.Undo")
 
+    def paint(self, theme: str) -> None:
+        """Take the light or the dark colours."""
+        self.page.evaluate("(theme) => void (document.documentElement.dataset.theme = theme)", theme)
+
+    def arrange(self) -> None:
+        """Put the graph where it can be seen; here the page does by itself."""
+
     def answer_first(self, answer: str = "Ask me each time") -> None:
         """Answer the first question: by itself from now on, or not."""
         self.panel.get_by_role("button", name=answer).click()
@@ -189,14 +196,16 @@ class Stage:
 Send = Callable[[str, Mapping[str, Any]], None]
 
 
-def make_desk(folder: Path, hub: FakeHub, send: Send) -> Desk:
+def make_desk(folder: Path, hub: FakeHub, send: Send, *, offline: bool = False) -> Desk:
     """Our routes' desk over folders below this one, with the fake hub for both hubs."""
     models_dir, home = folder / "models", folder / "data"
     for name in FOLDERS:
         (models_dir / name).mkdir(parents=True, exist_ok=True)
     environment = {**hub.environment, "COMFYWATCHMAN_HOME": str(home)}
     tokens = TokenStore(home, environment, keyring=None)
-    house = House(home, environment, tokens=tokens, roots=lambda _: find_roots(models_dir=models_dir))
+    house = House(
+        home, environment, tokens=tokens, roots=lambda _: find_roots(models_dir=models_dir), offline=offline
+    )
     return Desk(lambda: house, send=send)
 
 
@@ -212,6 +221,7 @@ class Stages:
         *,
         ticks: bool = False,
         without: frozenset[str] = frozenset(),
+        offline: bool = False,
         around: Sequence[Middleware] = (),
         more: Callable[[web.RouteTableDef, Desk], None] = lambda _routes, _desk: None,
     ) -> Stage:
@@ -222,7 +232,7 @@ class Stages:
         desks: list[Desk] = []
 
         def mount_ours(routes: web.RouteTableDef, send: Send) -> None:
-            desks.append(make_desk(self._folder, self._hub, send))
+            desks.append(make_desk(self._folder, self._hub, send, offline=offline))
             mount(routes, desks[0], ROUTES, without=without)
             more(routes, desks[0])
 

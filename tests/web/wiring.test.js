@@ -149,6 +149,35 @@ test("events: ticks of a transfer nobody knew make the list be read; a plan's ne
   assert.equal(desk.calls.length, calls);
 });
 
+test("a server that is away takes nothing from what was known; one that answers does", async () => {
+  const known = plan({ id: "p1", stage: "done" });
+  const desk = new Desk({ "POST inspections": INSPECTION, "POST plans": known });
+  await desk.wiring.look("w", WORKFLOW);
+  await desk.wiring.find("w");
+
+  delete desk.answers["POST inspections"];
+  await desk.wiring.look("w", WORKFLOW);
+  assert.deepEqual([desk.view.plan, desk.view.fault?.code, desk.view.planning], [known, "network", false]);
+
+  desk.answers["POST inspections"] = [400, "invalid-workflow"];
+  await desk.wiring.look("w", WORKFLOW);
+  assert.deepEqual([desk.view.plan, desk.view.fault?.code], [null, "invalid-workflow"]);
+});
+
+test("an event that overtakes the answer of its plan is not lost", async () => {
+  const desk = new Desk({
+    "POST inspections": INSPECTION,
+    "POST plans": async () => {
+      await desk.wiring.hear("comfywatchman.operation", { id: "p1" });
+      return plan({ id: "p1", stage: "known" });
+    },
+    "GET plans/p1": plan({ id: "p1", stage: "done" }),
+  });
+  await desk.wiring.look("w", WORKFLOW);
+  const found = await desk.wiring.find("w");
+  assert.deepEqual([found?.stage, desk.view.plan?.stage, desk.view.planning], ["done", "done", false]);
+});
+
 test("a server that refuses to answer is not one that is away", async () => {
   const desk = new Desk({ "GET status": [403, "not-allowed"] });
   await desk.wiring.start();

@@ -74,6 +74,16 @@ export function keepKeys(event) {
 }
 
 /**
+ * What stands where there is nothing to list.
+ *
+ * @param {Icon} sign
+ * @param {string} text
+ */
+export function empty(sign, text) {
+  return html`<div class="wm-empty">${icon(sign)}<p>${text}</p></div>`;
+}
+
+/**
  * A remark in a box, with what to do about it on a line of its own. Of digests their beginnings are shown.
  *
  * @param {string} look

@@ -105,6 +105,10 @@ export class WmChoices extends WmElement {
         overflow-wrap: anywhere;
       }
 
+      .chosen .title {
+        padding-inline-end: 20px; /* beside the mark */
+      }
+
       dl {
         display: grid;
         font-size: 12px;

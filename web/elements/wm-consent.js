@@ -39,6 +39,11 @@ export class WmConsent extends WmElement {
         border-radius: var(--wm-radius);
       }
 
+      .file > .wm-row {
+        align-items: start;
+        flex-wrap: nowrap;
+      }
+
       h3 {
         font-size: 13px;
         font-weight: 600;

@@ -47,35 +47,9 @@ export const style = css`
     font-variant-numeric: tabular-nums;
   }
 
-  /* In a narrow panel the size stands below the name, which then has the whole line. */
-  @container (max-width: 300px) {
-    .first {
-      flex-wrap: wrap;
-      gap: 2px 8px;
-    }
-
-    .first .wm-name {
-      display: block;
-      flex-basis: 100%;
-      overflow-wrap: anywhere;
-      white-space: normal;
-    }
-
-    .wm-name wbr {
-      display: inline;
-    }
-
-    .source {
-      flex-wrap: wrap;
-      gap: 2px 8px;
-    }
-
-    .source > :not(.wm-chip) {
-      flex-basis: 100%;
-      min-width: 0;
-      overflow-wrap: anywhere;
-      white-space: normal;
-    }
+  .size:empty,
+  .source:empty {
+    display: none;
   }
 
   .facts {
@@ -142,6 +116,65 @@ export const style = css`
   .unfold {
     grid-column: 1 / -1;
     padding-top: 8px;
+  }
+
+  /* In a narrow panel the name has a line of its own, and the size leads the facts below it. */
+  @container (max-width: 320px) {
+    .body {
+      align-items: center;
+      display: flex;
+      flex-wrap: wrap;
+      gap: 3px 8px;
+    }
+
+    .body > * {
+      flex: 1 0 100%;
+      min-width: 0;
+    }
+
+    .first,
+    .first + .facts {
+      display: contents;
+    }
+
+    .first .wm-name {
+      display: block;
+      flex: 0 1 calc(100% - 26px);
+      order: -1;
+      overflow-wrap: anywhere;
+      white-space: normal;
+    }
+
+    .wm-name wbr {
+      display: inline;
+    }
+
+    .first .wm-link-icon {
+      align-self: start;
+      order: -1;
+    }
+
+    .source {
+      flex-wrap: wrap;
+      gap: 2px 8px;
+    }
+
+    .source > :not(.wm-chip) {
+      flex: 1 1 130px;
+      min-width: 0;
+      overflow-wrap: anywhere;
+      white-space: normal;
+    }
+
+    .source .wm-muted {
+      display: inline-block; /* whole on the next line sooner than broken */
+      max-width: 100%;
+    }
+
+    .body > wm-consent {
+      flex-basis: calc(100% + 26px);
+      margin: 3px 0 0 -26px;
+    }
   }
 
   select {

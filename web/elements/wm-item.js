@@ -157,13 +157,10 @@ export class WmItem extends WmElement {
     }</div>`;
   }
 
-  /** @param {Item} item */
+  /** The mark of what the user has chosen; everything else the heading says. @param {Item} item */
   #chip(item) {
-    if (item.state === "choose" && this.choice?.candidate !== undefined) {
-      return html`<span class="wm-chip wm-info">${t("state.chosen")}</span>`;
-    }
-    const [look] = LOOKS[item.state] ?? LOOKS.missing;
-    return html`<span class="wm-chip ${look}">${wordFor("state", item.state)}</span>`;
+    const isChosen = item.state === "choose" && this.choice?.candidate !== undefined;
+    return isChosen ? html`<span class="wm-chip wm-info">${t("state.chosen")}</span>` : nothing;
   }
 
   /**

@@ -3,13 +3,12 @@
 
 /** @import { Item, Skipped, Status, TokenNote, Transfer, View } from "../types.js" */
 /** @import { GroupName } from "../selection.js" */
-/** @import { Icon } from "./icons.js" */
 
 import { formatSize, formatTotal, sentence } from "../format.js";
 import { candidateOf, commonReason, faultsOf, fetchBody, fits, groupItems, hasOffer, itemsOf, mustAsk, neededOn, takenItems, underway } from "../selection.js";
 import { css, html, nothing, repeat } from "../vendor/lit.js";
 import { t } from "../words.js";
-import { WmElement, define, keepKeys, note } from "./base.js";
+import { WmElement, define, empty, keepKeys, note } from "./base.js";
 import { icon } from "./icons.js";
 import "./wm-consent.js";
 import "./wm-item.js";
@@ -64,21 +63,6 @@ export class WmMissing extends WmElement {
 
       li + li {
         margin-top: 2px;
-      }
-
-      .empty {
-        align-items: center;
-        color: var(--wm-muted);
-        display: flex;
-        flex-direction: column;
-        gap: 10px;
-        padding: 40px 16px;
-        text-align: center;
-      }
-
-      .empty .wm-icon {
-        height: 28px;
-        width: 28px;
       }
 
       footer {
@@ -184,7 +168,7 @@ export class WmMissing extends WmElement {
 
   /** @param {number} groups */
   #noMatch(groups) {
-    return groups ? nothing : html`<p class="empty">${t("missing.filter.none", { text: this.filter })}</p>`;
+    return groups ? nothing : html`<p class="wm-empty">${t("missing.filter.none", { text: this.filter })}</p>`;
   }
 
   /**
@@ -234,7 +218,7 @@ export class WmMissing extends WmElement {
 
   /** @param {View} view */
   #fetchPart(view) {
-    if (!hasOffer(view)) return nothing;
+    if (!hasOffer(view, this.transfers)) return nothing;
     const taken = takenItems(view, this.transfers);
     if (this.asking && taken.length) return html`<wm-consent></wm-consent>`;
     const size = formatTotal(taken.map(({ candidate }) => candidate.size));
@@ -286,14 +270,6 @@ export class WmMissing extends WmElement {
     event.stopPropagation();
     next.focus();
   }
-}
-
-/**
- * @param {Icon} sign
- * @param {string} text
- */
-function empty(sign, text) {
-  return html`<div class="empty">${icon(sign)}<p>${text}</p></div>`;
 }
 
 /** What is said once for many files that are not found. @param {string} reason */

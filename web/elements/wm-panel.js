@@ -43,23 +43,26 @@ export class WmPanel extends WmElement {
       header {
         border-bottom: 1px solid var(--wm-line);
         display: grid;
-        gap: 8px;
+        container-type: inline-size;
+        gap: 4px;
         grid-template-columns: minmax(0, 1fr);
-        padding: 12px 12px 0;
+        padding: 10px 12px 0;
       }
 
       .bar {
         align-items: center;
         display: flex;
-        gap: 4px;
+        gap: 8px;
         min-height: 28px;
       }
 
       h2 {
-        flex: 1;
         font-size: 14px;
         font-weight: 600;
-        min-width: 0;
+      }
+
+      .bar > .wm-button {
+        margin-inline-start: auto;
       }
 
       [role="tablist"] {
@@ -113,8 +116,41 @@ export class WmPanel extends WmElement {
 
       .drives {
         display: flex;
+        flex: 1;
         flex-wrap: wrap;
         gap: 0 12px;
+        justify-content: end;
+        min-width: 0;
+        overflow-wrap: anywhere;
+      }
+
+      /* Three tabs stay in one line down to the narrowest sidebar. */
+      @container (max-width: 270px) {
+        [role="tablist"] {
+          gap: 0;
+          margin-inline: -6px;
+        }
+
+        [role="tab"] {
+          font-size: 12px;
+          gap: 3px;
+          padding: 6px 3px;
+        }
+
+        .count {
+          min-width: 16px;
+          padding: 0 3px;
+        }
+
+        .bar {
+          flex-wrap: wrap;
+        }
+
+        .drives:has(> :nth-child(2)) {
+          flex-basis: 100%;
+          justify-content: start;
+          order: 1;
+        }
       }
 
       [role="tabpanel"] {
@@ -171,10 +207,11 @@ export class WmPanel extends WmElement {
       <header>
         <div class="bar">
           <h2>${t("panel.title")}</h2>
+          ${this.#drives()}
           <button class="wm-button quiet icon" aria-label=${t("panel.rescan")} title=${t("panel.rescan")}
             @click=${() => this.emit("wm-rescan")}>${icon("refresh")}</button>
         </div>
-        ${this.#drives()}${this.#notes()}
+        ${this.#notes()}
         <div role="tablist" aria-label=${t("panel.tabs")} @keydown=${this.#onKey}>
           ${TABS.map((tab) => this.#tab(tab, counts[tab]))}
         </div>
@@ -220,8 +257,9 @@ export class WmPanel extends WmElement {
   #drives() {
     const drives = this.state.status?.drives ?? [];
     if (!drives.length) return nothing;
-    const text = (/** @type {Drive} */ drive) => t("item.free", { label: drive.label, free: formatSize(drive.free) });
-    return html`<p class="drives wm-small wm-muted">${drives.map((drive) => html`<span>${text(drive)}</span>`)}</p>`;
+    const [word, which] = drives.length > 1 ? /** @type {const} */ (["panel.free-on", ""]) : /** @type {const} */ (["panel.free", drives[0].label]);
+    const text = (/** @type {Drive} */ { label, free }) => t(word, { label, free: formatSize(free) });
+    return html`<p class="drives wm-small wm-muted" title=${which}>${drives.map((drive) => html`<span>${text(drive)}</span>`)}</p>`;
   }
 
   #notes() {

@@ -59,12 +59,21 @@ export class WmSettings extends WmElement {
         width: 120px;
       }
 
-      @container (max-width: 240px) {
-        .setting {
+      .value select.wm-field {
+        max-width: 100%;
+        width: auto;
+      }
+
+      @container (max-width: 320px) {
+        .value .wm-field {
+          width: 92px;
+        }
+
+        .setting:has(select, wm-certain) {
           grid-template-columns: minmax(0, 1fr);
         }
 
-        .setting .value {
+        .setting:has(select, wm-certain) .value {
           grid-column: 1;
           grid-row: auto;
           justify-content: start;

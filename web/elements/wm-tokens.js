@@ -47,6 +47,10 @@ export class WmTokens extends WmElement {
         min-width: max-content;
       }
 
+      .wm-row > .quiet:first-child {
+        margin-inline-start: -10px; /* its word stands below the field's edge */
+      }
+
       form {
         display: flex;
         gap: 6px;

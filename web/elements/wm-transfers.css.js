@@ -61,6 +61,7 @@ export const style = css`
     grid-template-columns: 16px minmax(0, 1fr) auto;
     padding: 8px 2px 8px 10px;
     position: relative;
+    row-gap: 4px;
   }
 
   li:hover,
@@ -105,13 +106,17 @@ export const style = css`
   }
 
   .body {
-    display: grid;
-    gap: 4px;
-    grid-template-columns: minmax(0, 1fr);
+    display: contents;
   }
 
+  .wm-name {
+    grid-area: 1 / 2;
+  }
+
+  .body > .wm-bar,
+  .body > .facts,
   .fault {
-    grid-column: 2 / -1; /* below the buttons, which would make it narrow */
+    grid-column: 2 / -1; /* below the buttons, which would make them narrow */
   }
 
   .facts {
@@ -128,23 +133,19 @@ export const style = css`
     align-items: center;
     align-self: start;
     display: flex;
-    margin-top: -4px;
+    grid-area: 1 / 3;
+    margin-block: -4px;
   }
 
   .acts .wm-link-icon {
     margin: 0 4px;
   }
 
-  .empty {
-    color: var(--wm-muted);
-    padding: 40px 16px;
-    text-align: center;
-  }
-
-  /* In a narrow panel the buttons stand below. */
-  @container (max-width: 250px) {
+  /* In a narrow panel the name has a line of its own, and the buttons stand beside the facts. */
+  @container (max-width: 340px) {
     .wm-name {
       display: block;
+      grid-column: 2 / -1;
       overflow-wrap: anywhere;
       white-space: normal;
     }
@@ -153,13 +154,28 @@ export const style = css`
       display: inline;
     }
 
-    li {
-      grid-template-columns: 16px minmax(0, 1fr);
+    .body > .facts {
+      grid-column: 2;
     }
 
     .acts {
-      grid-column: 2;
-      margin: 2px 0 0 -6px;
+      grid-area: auto / 3;
+      margin-inline-start: -6px;
+    }
+
+    .acts .wm-button {
+      min-width: 26px;
+    }
+
+    .fault {
+      grid-column: 1 / -1;
+    }
+  }
+
+  @container (max-width: 250px) {
+    .body > .facts,
+    .acts {
+      grid-column: 2 / -1;
     }
   }
 `;

@@ -7,7 +7,7 @@
 import { formatSize, formatSpeed, formatWait, percentOf } from "../format.js";
 import { html, nothing, repeat } from "../vendor/lit.js";
 import { t } from "../words.js";
-import { WmElement, define, fileName, note } from "./base.js";
+import { WmElement, define, empty, fileName, note } from "./base.js";
 import { icon } from "./icons.js";
 import { pageIcon } from "./links.js";
 import { bar, factsOf, lookOf, progressText } from "./progress.js";
@@ -58,9 +58,7 @@ export class WmTransfers extends WmElement {
   }
 
   render() {
-    if (!this.active.length && !this.ended.length) {
-      return html`<p class="empty">${t("transfers.empty")}</p>`;
-    }
+    if (!this.active.length && !this.ended.length) return empty("download", t("transfers.empty"));
     return html`
       ${this.#top()}
       <div class="scroll">
