@@ -150,7 +150,7 @@ class Settings:
         default="safe",
         metadata=_key(
             one_of("none", "safe", "mature", "all"),
-            "which pictures of models pages show: none, those for everybody and PG-13 (safe), also R (mature), or all",
+            "which pictures of models pages show: none, up to PG-13 (safe), also R (mature), or all",
         ),
     )
     sidecars: str = field(

@@ -64,7 +64,7 @@ class Ask:
 
 
 def check_headers(headers: Mapping[str, str], ask: Ask, *, shown: str) -> None:
-    """Whether the headers speak of a model's bytes, unchanged and unpacked."""
+    """Whether the headers speak of a model's bytes, not packed."""
     encoding = headers.get("Content-Encoding", "identity").strip().lower()
     if encoding not in ("", "identity"):
         raise NotAModel(
@@ -74,26 +74,33 @@ def check_headers(headers: Mapping[str, str], ask: Ask, *, shown: str) -> None:
     kind = headers.get("Content-Type", "").split(";")[0].strip().lower()
     if kind in _PAGES and format_of(ask.name) != "other":
         raise NotAModel(f"{ask.name}: expected a model from {shown}, got {kind}")
-    if ask.stop is None or ask.start == 0:
-        return
-    etag = strong_tag(headers.get("ETag"))
-    if ask.validator and etag and etag != ask.validator:
-        raise Changed
-    modified = headers.get("Last-Modified")
-    if not ask.validator and ask.modified and modified != ask.modified:
-        raise Changed
 
 
 def extent(status: int, headers: Mapping[str, str], ask: Ask) -> tuple[int, int | None, int | None]:
     """Where the body starts and stops in the file, and the file's size; None for what nobody says."""
     if status == 206:
+        if ask.start:
+            _check_version(headers, ask)
         return _ranged(headers, ask)
+    if ask.start:
+        raise Changed  # all of it where the rest was asked for
     length = headers.get("Content-Length", "")
     said = int(length) if re.fullmatch(r"\d{1,18}", length) else None
-    if None not in (said, ask.size) and said != ask.size:
-        raise SizeMismatch(f"{ask.name}: expected {ask.size:,} bytes, the server announces {said:,}")
+    if said is not None and ask.size not in (None, said):
+        raise _other_size(ask, said)
     size = ask.size if ask.size is not None else said
     return 0, size, size
+
+
+def _check_version(headers: Mapping[str, str], ask: Ask) -> None:
+    """Whether bytes are of the version we have; a 206 names its tag if the 200 did (RFC 9110, 15.3.7)."""
+    etag = strong_tag(headers.get("ETag"))
+    if ask.validator and etag is None and not ask.known:
+        raise NoRanges
+    if ask.validator and etag and etag != ask.validator:
+        raise Changed
+    if not ask.validator and ask.modified and headers.get("Last-Modified") != ask.modified:
+        raise Changed
 
 
 def _ranged(headers: Mapping[str, str], ask: Ask) -> tuple[int, int, int | None]:
@@ -103,12 +110,16 @@ def _ranged(headers: Mapping[str, str], ask: Ask) -> tuple[int, int, int | None]
         raise NoRanges
     start, stop = int(found[1]), int(found[2]) + 1
     total = None if found[3] == "*" else int(found[3])
-    if None not in (total, ask.size) and total != ask.size:
-        raise Changed
+    if total is not None and ask.size not in (None, total):
+        raise Changed if ask.start else _other_size(ask, total)
     length = headers.get("Content-Length", str(stop - start))
     if start != ask.start or not start < stop <= ask.stop or length != str(stop - start):
         raise NoRanges
     return start, stop, ask.size if total is None else total
+
+
+def _other_size(ask: Ask, said: int) -> SizeMismatch:
+    return SizeMismatch(f"{ask.name}: expected {ask.size:,} bytes, the server announces {said:,}")
 
 
 def strong_tag(etag: str | None) -> str | None:

@@ -54,6 +54,7 @@ class Job:
     transfer: Transfer
     host: str
     is_small: bool
+    stop: threading.Event  # for all of the run
     halt: threading.Event = field(default_factory=threading.Event)  # for this one; the rest go on
     ready_at: float = 0.0
     failures: int = 0  # in a row without progress
@@ -62,8 +63,8 @@ class Job:
     delivery: Delivery = field(init=False)
 
     def check(self) -> None:
-        """Raise Interrupted once it is halted."""
-        if self.halt.is_set():
+        """Raise Interrupted once it is to stop."""
+        if self.halt.is_set() or self.stop.is_set():
             raise Interrupted(f"{self.transfer.path}: stopped")
 
 
@@ -201,17 +202,15 @@ class Crew:
     def _job(self, key: str, transfer: Transfer) -> Job:
         size = transfer.source.size
         is_small = size is not None and size < self._limits.small
-        job = Job(key, transfer, host_of(transfer.source.url), is_small)
+        job = Job(key, transfer, host_of(transfer.source.url), is_small, self._stop)
 
         def meter(count: int) -> None:
             """Keep to the bandwidth, and notice when this one is to stop."""
             until = time.monotonic() + self._bucket.take(count)
-            while not self._stop.is_set():
-                job.check()
-                left = until - time.monotonic()
-                if left <= 0:
-                    return
+            job.check()
+            while (left := until - time.monotonic()) > 0:
                 time.sleep(min(left, GLANCE))
+                job.check()
 
         job.delivery = Delivery(
             transfer,
@@ -221,6 +220,7 @@ class Crew:
             report=self._tell,
             share=self._share,
             meter=meter,
+            check=job.check,
         )
         return job
 

@@ -11,8 +11,11 @@ ranges is hashed in order all the same. It reads what lies in the file, not what
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import wait
 from typing import Final
 
 from ..hands import Hands
@@ -26,6 +29,7 @@ _LOG: Final = logging.getLogger(__name__)
 _BLOCK: Final = 1 << 20
 _AHEAD: Final = 16 << 20  # bytes that may lie written and not hashed before lanes wait
 _GLANCE: Final = 0.1  # seconds between two looks whether the hashing thread has ended
+_LAST: Final = 0.3  # seconds that a front has to catch up once it is stopped
 _SYNCED: Final = 16 << 20  # bytes whose way to the disk is begun at once
 _PIECES: Final = 256 << 20  # bytes behind gaps kept for a later run: to hash more would take too long
 
@@ -39,15 +43,21 @@ class Damaged(Exception):
 
 
 class Front:
-    """Hashes a partial in order on a thread of its own. Ends with `finish` or `stop`."""
+    """Hashes a partial in order on a thread of its own. Ends with `finish` or `stop`.
 
-    def __init__(self, partial: Partial, hasher: Hasher, limits: Limits) -> None:
-        self._partial, self._hasher, self._limits = partial, hasher, limits
+    `check` raises Interrupted where nobody waits any more: to catch up with a big partial takes minutes.
+    """
+
+    def __init__(
+        self, partial: Partial, hasher: Hasher, limits: Limits, *, check: Callable[[], None] = lambda: None
+    ) -> None:
+        self._partial, self._hasher, self._limits, self._check = partial, hasher, limits, check
         self._change = threading.Condition()
         self._ends = {0: partial.journal.done, **_proven(partial)}  # start → end of what is written; chained
         self._island = 0
         self._at = 0
-        self._closing = self._discarded = False
+        self._closing = False
+        self._until = math.inf  # when hashing is given up
         self._claims = dict(partial.journal.marks)
         self._marks: list[Mark] = []
         self._saved = time.monotonic()
@@ -61,9 +71,14 @@ class Front:
             return self._joined()
 
     def let_catch_up(self) -> None:
-        """Wait while much is written and not hashed: to receive more would only take the processor away."""
+        """Wait while much is written and not hashed: to receive more would only take the processor away.
+
+        Raises:
+            Interrupted: nobody waits any more.
+        """
         with self._change:
             while self._joined() - self._at > _AHEAD and not self._work.done():
+                self._check()
                 self._change.wait(_GLANCE)
 
     def grow(self, start: int, end: int) -> None:
@@ -98,34 +113,42 @@ class Front:
         """Wait for the last byte to be hashed.
 
         Raises:
-            Damaged, WatchmanError: what went wrong on the hashing thread.
+            Damaged, WatchmanError: what went wrong on the hashing thread, or nobody waits any more.
         """
         self._close()
+        while not self._work.done():
+            self._check()
+            wait([self._work], timeout=_GLANCE)
+        self._pool.shutdown()
         self._work.result()
         return self._hasher
 
     def stop(self) -> None:
-        """Hash what is there and write it down for a later run; a faulty front leaves its last journal."""
-        self._close()
+        """Write down what is there for a later run, soon; a faulty front leaves its last journal.
+
+        What is not hashed by then counts as the run before left it, or as a piece.
+        """
+        self._close(within=_LAST)
+        self._pool.shutdown()
         if self._work.exception() is not None or not self._at:
             return
+        marks = self._all_marks((self._at, self._hasher.sha256().hex))
         try:
-            self._partial.checkpoint(self._all_marks((self._at, self._hasher.sha256().hex)), self._pieces())
+            self._partial.checkpoint(marks, self._pieces(marks[-1][0]))
         except OSError:  # a full disk: cut back to the last mark, so that the journal finds room
             self._partial.trim(self._marks[-1][0] if self._marks else 0)
             self._partial.checkpoint(tuple(self._marks))
 
     def discard(self) -> None:
         """Stop; what was hashed is of no use."""
-        with self._change:
-            self._discarded = True
-        self._close()
-
-    def _close(self) -> None:
-        with self._change:
-            self._closing = True
-            self._change.notify_all()
+        self._close(within=0)
         self._pool.shutdown()
+
+    def _close(self, *, within: float = math.inf) -> None:
+        """Say that nothing more comes, and how many seconds there are to hash it."""
+        with self._change:
+            self._closing, self._until = True, time.monotonic() + within
+            self._change.notify_all()
 
     def _joined(self) -> int:
         """The end of the chain of ranges that starts at 0."""
@@ -146,10 +169,10 @@ class Front:
                 islands.append((start, end))
         return islands
 
-    def _pieces(self) -> tuple[Piece, ...]:
-        """The first of the islands, for the journal."""
+    def _pieces(self, done: int) -> tuple[Piece, ...]:
+        """The first of what is written behind the last mark, for the journal."""
         pieces, left = list[Piece](), _PIECES
-        for start, stop in self._islands():
+        for start, stop in [(done, self._joined()), *self._islands()]:
             end = min(stop, start + left)
             if start < end:
                 pieces.append((start, end, self._partial.hash(start, end)))
@@ -165,7 +188,7 @@ class Front:
     def _hash_all(self) -> None:
         buffer = memoryview(bytearray(_BLOCK))
         while (reach := self._await_more()) is not None:
-            while self._at < reach and not self._discarded:
+            while self._at < reach and time.monotonic() < self._until:
                 boundary = (self._at // self._limits.mark + 1) * self._limits.mark
                 self._hash_some(buffer[: min(reach, boundary, *self._next_claim()) - self._at])
 
@@ -174,7 +197,7 @@ class Front:
         with self._change:
             while (reach := self._joined()) == self._at and not self._closing:
                 self._change.wait()
-            return reach if reach > self._at and not self._discarded else None
+            return reach if reach > self._at and time.monotonic() < self._until else None
 
     def _next_claim(self) -> list[int]:
         return [end for end in self._claims if end > self._at][:1]

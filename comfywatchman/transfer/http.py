@@ -45,7 +45,8 @@ class Body:
 
     `start` is where the bytes belong (0 if the server sent the whole file), `size` the file's size as far
     as anyone knows, `validator` its strong ETag, `hop` where the bytes come from, `left` what is still to
-    come, None if nobody says.
+    come, None if nobody says. `has_end` is False where only the end of the line is the end of the body: one
+    that breaks looks the same.
     """
 
     def __init__(self, response: requests.Response, ask: Ask, hop: Hop, stop: threading.Event) -> None:
@@ -58,6 +59,7 @@ class Body:
         self.left = None if end is None else end - self.start
         self.stop = end
         self.whole = response.status_code == 200
+        self.has_end = end is not None or bool(self._raw.chunked)
         self._peeked = b""
 
     def __enter__(self) -> Self:
@@ -221,7 +223,7 @@ class Client:
                 self._lines.use(connection.sock)
             return kind.getresponse(connection)
 
-        made = partial(Answer, patience=self._limits.stall, least=self._limits.least)
+        made = partial(Answer, lines=self._lines, patience=self._limits.stall, least=self._limits.least)
 
         def kind_of(kind: type[HTTPConnection]) -> type[HTTPConnection]:
             methods = {"_new_conn": new, "connect": connect, "getresponse": answer}
@@ -273,6 +275,14 @@ def _connect(connection: HTTPConnection, guard: Guard, reach: Reach) -> socket.s
         raise faults.NewConnectionError(connection, f"no connection: {fault}") from fault
 
 
+# Our own addresses are http or https: an unknown scheme is the proxy's, as for SOCKS without its package.
+_NO_PROXY: Final[tuple[type[Exception], ...]] = (
+    requests.exceptions.InvalidSchema,
+    requests.exceptions.InvalidProxyURL,
+    faults.ProxySchemeUnknown,
+)
+
+
 class UnknownName(HubUnavailable):
     """Nobody knows the name of the host: the address is wrong, or this machine is not online."""
 
@@ -292,6 +302,11 @@ def translate(fault: Exception, *, hop: Hop, hub: str, begun: bool, met: bool = 
         return Refused(
             f"{hop.shown}: the server's certificate is not accepted" + (f" ({reason})" if reason else ""),
             hint="Check this computer's date, and REQUESTS_CA_BUNDLE if a proxy opens TLS here.",
+        )
+    if any(find_cause(fault, kind) for kind in _NO_PROXY):
+        return Refused(
+            f"{hop.shown}: what HTTPS_PROXY or ALL_PROXY names is no proxy that can be used here",
+            hint="Give the address of an HTTP proxy (http://…); most programs that offer SOCKS have one too.",
         )
     if isinstance(fault, ValueError) and not begun:  # InvalidURL, InvalidHeader, MissingSchema and kin
         return Refused(f"{hop.shown}: this address, or what would be sent there, is not valid HTTP")

@@ -4,7 +4,7 @@
      "hub", "id", "url" (no query), "expected_size", "digests",      which file it is
      "size", "validator", "modified",                                as the server said
      "marks": [[end, sha256 of bytes 0…end], …],                     synced before written
-     "pieces": [[start, end, sha256 of bytes start…end], …]}         the same, behind gaps
+     "pieces": [[start, end, sha256 of bytes start…end], …]}         the same, behind the marks
 
 It holds no signed address, token or query. Anybody may have written one: it is believed only as far as the
 bytes themselves bear it out.
@@ -26,7 +26,7 @@ JOURNAL_LIMIT: Final = 4 << 20
 _HEX: Final = re.compile(r"[0-9a-f]{64}")
 
 Mark = tuple[int, str]  # (end, hex of the SHA-256 of all bytes before it)
-Piece = tuple[int, int, str]  # (start, end, hex of the SHA-256 of the bytes between), behind a gap
+Piece = tuple[int, int, str]  # (start, end, hex of the SHA-256 of the bytes between), behind the marks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +135,7 @@ def parse_journal(data: bytes) -> Journal:
 def _parse_pieces(value: Value, done: int) -> tuple[Piece, ...]:
     pieces = tuple((piece[0].integer(), piece[1].integer(), piece[2].text()) for piece in value.items())
     places = [place for start, end, _ in pieces for place in (start, end)]
-    rises = places == sorted({done, *places})[1:] if done else not places
+    rises = places == sorted(set(places)) and (not places or 0 < done <= places[0])
     if not rises or not all(_HEX.fullmatch(hex_) for _, _, hex_ in pieces):
         raise value.fault("rising places behind the last mark, with SHA-256 digests")
     return pieces

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
-from ..errors import WatchmanError
+from ..errors import Interrupted, WatchmanError
 from ..hands import Hands
 from .ask import Ask, Changed, NoRanges
 from .front import Damaged, Front
@@ -89,11 +89,8 @@ class Lanes:
             self._lane(first)
             while self._lanes:
                 self._lanes.pop().result()
-        if self._fault is not None and (self._fatal() or self._sink.front.reach < self._size):
+        if self._fault is not None and (self._ended or self._sink.front.reach < self._size):
             raise self._fault
-
-    def _fatal(self) -> bool:
-        return isinstance(self._fault, Changed | NoRanges | Damaged)
 
     def _lane(self, body: Body | None) -> None:
         """Take ranges until none is left, this lane is one too many, or something breaks."""
@@ -102,16 +99,24 @@ class Lanes:
                 self._receive(body)
                 body = None
         except (Changed, NoRanges, Damaged, WatchmanError, OSError) as fault:
-            with self._lock:
-                self._pace.slow_down(time.monotonic())
-                if not self._fatal():
-                    self._fault = fault
+            self._give_up(fault)
         except BaseException:  # a fault of ours: the future brings it to `run`, the others end
             self._ended = True
             raise
         finally:
             with self._lock:
                 self._running -= 1
+
+    def _give_up(self, fault: Exception) -> None:
+        """A lane is over; all are if the file has to be begun anew."""
+        with self._lock:
+            if self._ended:
+                return
+            self._pace.slow_down(time.monotonic())
+            self._fault = fault
+            self._ended = isinstance(fault, Changed | NoRanges | Damaged)
+        if self._ended:
+            self._client.abort(self._ask.line)
 
     def _receive(self, body: Body) -> None:
         at, stop = body.start, body.stop or 0
@@ -128,7 +133,7 @@ class Lanes:
         """Ask for the next range; None if there is none or others do it."""
         self._sink.front.let_catch_up()
         with self._lock:
-            if self._ended or self._fatal() or self._running > self._room():
+            if self._ended or self._running > self._room():
                 return None
             if not self._left:
                 return None
@@ -141,9 +146,6 @@ class Lanes:
         except BaseException:
             self._give_back(start, stop)
             raise
-        if body.start != start:
-            body.close()
-            raise Changed
         if body.stop is not None and body.stop < stop:
             self._give_back(body.stop, stop)
         return body
@@ -164,7 +166,7 @@ class Lanes:
         with self._lock:
             self._brought += count
             if self._ended:
-                return
+                raise Interrupted("another lane ended it")
             ranges = sum(-((start - stop) // self._limits.segment) for start, stop in self._left)
             wanted = min(self._room(), self._running + ranges)
             for _ in range(self._running, wanted):

@@ -30,6 +30,7 @@ class Lines:
         self._stop = stop
         self._lock = threading.Lock()
         self._sockets: weakref.WeakKeyDictionary[socket.socket, int] = weakref.WeakKeyDictionary()
+        self._broken: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self._dialing: dict[Future[socket.socket], int] = {}
         self._mine = threading.local()
 
@@ -42,10 +43,16 @@ class Lines:
         with self._lock:
             sockets = [sock for sock, one in self._sockets.items() if line in (None, one)]
             dialing = [dial for dial, one in self._dialing.items() if line in (None, one)]
+            self._broken.update(sockets)
         for dial in dialing:
             dial.cancel()
         for sock in sockets:
             shut(sock)
+
+    def is_broken(self, sock: socket.socket) -> bool:
+        """Whether a connection was broken off: then its end is not the end of what it brought."""
+        with self._lock:
+            return sock in self._broken
 
     def use(self, sock: socket.socket) -> None:
         """Note that this thread waits on a connection."""
@@ -119,12 +126,17 @@ def shut(sock: socket.socket) -> None:
 
 
 class Answer(HTTPResponse):
-    """An answer that has `patience` seconds for all of its headers, then for each `least` bytes."""
+    """An answer that has `patience` seconds for all of its headers, then for each `least` bytes.
 
-    def __init__(self, sock: socket.socket, *args: Any, patience: float, least: int, **kwargs: Any) -> None:
+    One whose connection was broken off ends in an error, even where the end of the line is that of the body.
+    """
+
+    def __init__(
+        self, sock: socket.socket, *args: Any, lines: Lines, patience: float, least: int, **kwargs: Any
+    ) -> None:
         super().__init__(sock, *args, **kwargs)
         self._least = least
-        self._waiting = _Waiting(sock, self.fp.detach(), patience)
+        self._waiting = _Waiting(sock, self.fp.detach(), lines, patience)
         self.fp = BufferedReader(self._waiting)
 
     def begin(self) -> None:
@@ -136,8 +148,8 @@ class Answer(HTTPResponse):
 class _Waiting(RawIOBase):
     """What comes off a socket; only the time that is waited for it counts, not what is done in between."""
 
-    def __init__(self, sock: socket.socket, raw: RawIOBase, patience: float) -> None:
-        self._sock, self._raw, self._patience = sock, raw, patience
+    def __init__(self, sock: socket.socket, raw: RawIOBase, lines: Lines, patience: float) -> None:
+        self._sock, self._raw, self._lines, self._patience = sock, raw, lines, patience
         self._before = sock.gettimeout()
         self.expect(_ALL)
 
@@ -154,6 +166,7 @@ class _Waiting(RawIOBase):
 
         Raises:
             TimeoutError: too few come.
+            ConnectionAbortedError: it was broken off.
         """
         if self._left <= 0:
             raise TimeoutError("it only drips")
@@ -161,6 +174,8 @@ class _Waiting(RawIOBase):
         began = time.monotonic()
         count = self._raw.readinto(buffer)
         self._left -= time.monotonic() - began
+        if count == 0 and self._lines.is_broken(self._sock):
+            raise ConnectionAbortedError("broken off")
         if self._least is not _ALL:
             self._missing -= count or 0
             if self._missing <= 0:

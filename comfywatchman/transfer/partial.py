@@ -210,8 +210,10 @@ class Partial:
 
 def kept_bytes(place: Place, target: str, identity: Identity) -> int:
     """Bytes of that file which already lie in a partial here; nothing is changed."""
-    journals = (_read_journal(place, name) for name in parts_of(place, target))
-    return max((j.held for j in journals if j and j.identity == identity), default=0)
+    with suppress(OSError):  # another program holds a journal just now
+        journals = [_read_journal(place, name) for name in parts_of(place, target)]
+        return max((j.held for j in journals if j and j.identity == identity), default=0)
+    return 0
 
 
 def sweep(place: Place, target: str, identity: Identity) -> None:
@@ -234,11 +236,15 @@ def sweep(place: Place, target: str, identity: Identity) -> None:
 
 
 def _read_journal(place: Place, part: str) -> Journal | None:
-    """A partial's journal; None if there is none that can be read."""
+    """A partial's journal; None if there is none, or one that says nothing.
+
+    Raises:
+        OSError: it cannot be read now.
+    """
+    data = place.read_whole(journal_name(part), limit=JOURNAL_LIMIT + 1)
     try:
-        data = place.read_whole(journal_name(part), limit=JOURNAL_LIMIT + 1)
         return parse_journal(data) if data is not None else None
-    except (DecodeError, OSError):
+    except DecodeError:
         return None
 
 
@@ -248,7 +254,11 @@ def _adopt(place: Place, name: str, identity: Identity) -> Partial | None:
     if claimed is None:
         return None
     name, fd = claimed
-    journal = _read_journal(place, name)
+    try:
+        journal = _read_journal(place, name)
+    except OSError:  # held by a virus scanner, say: a later run may read it
+        os.close(fd)
+        return None
     if journal is not None and journal.identity != identity:
         os.close(fd)
         return None

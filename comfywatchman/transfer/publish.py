@@ -14,7 +14,7 @@ import errno
 import os
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
@@ -100,26 +100,40 @@ def target_names(name: str, source: RemoteFile, sha256: Digest | None) -> Iterat
         yield second_name(name, f"{hub}-{sha256.hex[:8]}")
 
 
-def find_same(place: Place, name: str, source: RemoteFile) -> str | None:
-    """The name under which this very content already lies here, as far as a published digest tells."""
+def find_same(
+    place: Place, name: str, source: RemoteFile, *, check: Callable[[], None] = lambda: None
+) -> str | None:
+    """The name under which this very content already lies here, as far as a published digest tells.
+
+    `check` is called again and again while files are hashed; what it raises ends that.
+    """
     digest = source.digest("sha256") or source.digest("blake3")
     if digest is None:
         return None
     names = target_names(name, source, source.digest("sha256"))
-    return next((n for n in names if holds(place, n, size=source.size, digest=digest)), None)
+    return next((n for n in names if holds(place, n, size=source.size, digest=digest, check=check)), None)
 
 
-def holds(place: Place, name: str, *, size: int | None, digest: Digest) -> bool:
+def holds(
+    place: Place,
+    name: str,
+    *,
+    size: int | None,
+    digest: Digest,
+    check: Callable[[], None] = lambda: None,
+) -> bool:
     """Whether a file here has that content: its size is looked at first, then it is hashed."""
     found = place.stat(name)
     if found is not None and stat.S_ISLNK(found.st_mode):
-        return _linked_holds(place, name, size=size, digest=digest)
+        return _linked_holds(place, name, size=size, digest=digest, check=check)
     if found is None or not stat.S_ISREG(found.st_mode) or size not in (None, found.st_size):
         return False
-    return _digest_of(place.open(name, os.O_RDONLY), digest) == digest
+    return _digest_of(place.open(name, os.O_RDONLY), digest, check) == digest
 
 
-def _linked_holds(place: Place, name: str, *, size: int | None, digest: Digest) -> bool:
+def _linked_holds(
+    place: Place, name: str, *, size: int | None, digest: Digest, check: Callable[[], None]
+) -> bool:
     """The same for a link that the user made; what it points at is only read."""
     try:
         fd = os.open(place.folder / name, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
@@ -129,15 +143,16 @@ def _linked_holds(place: Place, name: str, *, size: int | None, digest: Digest) 
     if not stat.S_ISREG(found.st_mode) or size not in (None, found.st_size):
         os.close(fd)
         return False
-    return _digest_of(fd, digest) == digest
+    return _digest_of(fd, digest, check) == digest
 
 
-def _digest_of(fd: int, wanted: Digest) -> Digest:
+def _digest_of(fd: int, wanted: Digest, check: Callable[[], None]) -> Digest:
     """The digest of a file, in the algorithm of another; closes the descriptor."""
     hasher = Hasher({wanted.algorithm})
     buffer = memoryview(bytearray(_BLOCK))
     with os.fdopen(fd, "rb", buffering=0) as file:
         while count := file.readinto(buffer):
+            check()
             hasher.update(buffer[:count])
     return hasher.digests()[0]
 

@@ -260,6 +260,16 @@ def bad_range(form: str, *, shift: int = 0) -> Behaviour:
     return behave
 
 
+def tagless_ranges(x: Exchange) -> None:
+    """Honours no If-Range and leaves the tag out of its ranges, against RFC 9110 (13.1.5, 15.3.7)."""
+    found = re.fullmatch(r"bytes=(\d+)-(\d+)", x.seen.headers.get("range", ""))
+    if found is None:
+        return good(x)
+    start, last = int(found[1]), int(found[2])
+    where = ("Content-Range", f"bytes {start}-{last}/{len(x.data)}")
+    return x.answer(206, x.data[start : last + 1], where)
+
+
 def multipart(x: Exchange) -> None:
     if x.range is None:
         return good(x)
@@ -320,12 +330,13 @@ def two_lengths(x: Exchange) -> None:
     x.close = True
 
 
-def stall_at(count: int, seconds: float) -> Behaviour:
+def stall_at(count: int, seconds: float, *, length: bool = True) -> Behaviour:
     """Sends `count` bytes and then nothing for a while."""
 
     def behave(x: Exchange) -> None:
         code, headers, body = x.meta()
-        x.head(code, ("Content-Length", str(len(body))), *headers)
+        size = [("Content-Length", str(len(body)))] if length else [("Connection", "close")]
+        x.head(code, *size, *headers)
         x.raw(body[:count])
         time.sleep(seconds)
         x.close = True

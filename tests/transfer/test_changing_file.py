@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from transfer.faults import Exchange, FaultServer, cut_at, good, no_ranges
+from transfer.faults import Exchange, FaultServer, cut_at, good, no_ranges, tagless_ranges
 from transfer.models import LANES, NAME, QUICK, guard_for, no_token, safetensors, sha256, transfer
 
 from comfywatchman.errors import DigestMismatch, HubError, TransferError
@@ -115,6 +115,25 @@ def test_changing_file(tmp_path: Path, seeds: range) -> None:
     _LOG.info("%s runs: %s verified, %s sent If-Range", len(ends), ends.count("verified"), resumed)
     assert ends.count("verified") >= len(seeds) // 2
     assert resumed >= len(seeds) // 5
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_ranges_without_a_tag(tmp_path: Path, known: bool) -> None:
+    """A tag that a server gave with the beginning and leaves out with the rest says nothing of the rest."""
+    old, new = VERSIONS[0], VERSIONS[1]
+    digests = (sha256(new),) if known else ()
+    with FaultServer() as server:
+        for data, behave, tag in ((old, cut_at(50_000), '"1"'), (new, tagless_ranges, '"2"')):
+            url = server.put("/m", data, behave, etag=tag)
+            (outcome,) = run(
+                [transfer(tmp_path, url, data, digests=digests)],
+                authorize=no_token,
+                limits=replace(QUICK, retries=int(data is new)),
+                guard=guard_for(server.origin),
+            )
+        assert server.resources["/m"].count == 2  # the rest, then all of it
+    assert outcome.state is State.VERIFIED, outcome.error
+    assert (tmp_path / NAME).read_bytes() == new
 
 
 def test_splices_are_seen(tmp_path: Path) -> None:

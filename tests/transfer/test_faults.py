@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -274,6 +275,41 @@ def _missing(data: bytes, pieces: list[tuple[int, int]]) -> list[tuple[int, int]
     """What of a file does not lie in pieces, each with a start and a stop."""
     edges = [0, *(edge for piece in pieces for edge in piece), len(data)]
     return [(start, stop) for start, stop in zip(edges[::2], edges[1::2], strict=True) if start < stop]
+
+
+def test_lanes_end_together(server: FaultServer, tmp_path: Path) -> None:
+    """When one lane hears that the file has changed, nobody waits for the others."""
+    data, slow = safetensors(1_000_000), threading.Event()
+
+    def behave(x: faults.Exchange) -> None:
+        if not (x.range and x.range[0]):
+            return good(x)
+        if slow.is_set():
+            x.resource.etag = '"2"'
+            return good(x)
+        slow.set()
+        return faults.stall_at(2_500, 20)(x)
+
+    limits = replace(QUICK, **LANES, segment=64 << 10, stall=20.0)
+    url = server.put("/m", data, behave)
+    began = time.monotonic()
+    (outcome,) = run(
+        [transfer(tmp_path, url, data, digests=())],
+        authorize=no_token,
+        limits=limits,
+        guard=guard_for(server.origin),
+    )
+    assert outcome.state is State.VERIFIED, outcome.error
+    assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("lanes", [False, True])
+def test_size_of_another_file(server: FaultServer, tmp_path: Path, lanes: bool) -> None:
+    """A record that is wrong about the size is told as that, whether all was asked for or a part."""
+    url = server.put("/m", DATA)
+    outcome = fetch(server, tmp_path, url, replace(QUICK, **LANES) if lanes else QUICK, size=len(DATA) + 7)
+    assert isinstance(outcome.error, errors.SizeMismatch)
+    assert len(server.seen) == 1
 
 
 def _kept(folder: Path, moved: Transfer) -> int:

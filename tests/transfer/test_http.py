@@ -240,6 +240,21 @@ def test_offline(tmp_path: Path, code: int, asked: int) -> None:
     assert len(names) == asked
 
 
+@pytest.mark.parametrize(
+    "proxy", ["socks5://127.0.0.1:9", "socks5h://127.0.0.1:9", "ftp://[::1]:9", "http://"]
+)
+@pytest.mark.parametrize("variable", ["HTTPS_PROXY", "ALL_PROXY"])
+def test_proxy_of_no_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, proxy: str) -> None:
+    """A proxy that is none, or speaks SOCKS, is told as that: the address of the file is not to blame."""
+    for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(variable, proxy)
+    moved = transfer(tmp_path, "https://models.example.com/m", b"x" * 10)
+    (outcome,) = run([moved], authorize=no_token, limits=QUICK)
+    assert isinstance(outcome.error, Refused)
+    assert "no proxy that can be used here" in outcome.error.message
+
+
 def test_host_that_vanishes(tmp_path: Path) -> None:
     """A host that was there in this run is waited for with all patience: the line may come back."""
     data = safetensors(60_000)

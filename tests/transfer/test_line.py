@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from transfer import faults
 from transfer.faults import Behaviour, FaultServer
-from transfer.models import LANES, NAME, QUICK, guard_for, no_token, safetensors, transfer
+from transfer.models import LANES, NAME, QUICK, guard_for, no_token, safetensors, sha256, transfer
 
-from comfywatchman.errors import HubUnavailable, Interrupted, WatchmanError
+from comfywatchman.errors import HubUnavailable, Interrupted, Refused, WatchmanError
 from comfywatchman.transfer.ask import Ask
 from comfywatchman.transfer.events import State
 from comfywatchman.transfer.guard import Guard
@@ -178,6 +178,45 @@ def test_pause(tmp_path: Path, where: str) -> None:
         finally:
             stop.set()
             worker.join()
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_stop_is_no_end(tmp_path: Path, known: bool) -> None:
+    """Where only the end of the line ends a body, the line that we break off has not ended it."""
+    stop = threading.Event()
+    timer = threading.Timer(0.3, stop.set)
+    data = b"\x80\x02" + bytes(50_000)  # a pickle has no end of its own that we know
+    digests = (sha256(data),) if known else ()
+    with FaultServer() as server:
+        url = server.put("/m.bin", data, faults.stall_at(len(data) // 2, 20, length=False))
+        timer.start()
+        (outcome,) = run(
+            [transfer(tmp_path, url, data, path="m.bin", size=None, digests=digests)],
+            authorize=no_token, limits=PATIENT, guard=guard_for(server.origin), stop=stop,
+        )  # fmt: skip
+    assert outcome.state is State.CANCELLED
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("published", ["nothing", "size", "digest"])
+@pytest.mark.parametrize("how", [faults.unmeasured, faults.http10, faults.chunked, faults.good])
+def test_end_that_nobody_tells(tmp_path: Path, how: Behaviour, published: str) -> None:
+    """A file that may be only a beginning is not published; size, digest, length or chunks tell its end."""
+    data = b"\x80\x02" + bytes(50_000)
+    with FaultServer() as server:
+        (outcome,) = run(
+            [transfer(
+                tmp_path, server.put("/m.bin", data, how), data, path="m.bin",
+                size=len(data) if published == "size" else None,
+                digests=(sha256(data),) if published == "digest" else (),
+            )],
+            authorize=no_token, limits=PATIENT, guard=guard_for(server.origin),
+        )  # fmt: skip
+    if published == "nothing" and how in (faults.unmeasured, faults.http10):
+        assert isinstance(outcome.error, Refused)
+        assert list(tmp_path.iterdir()) == []
+    else:
+        assert (tmp_path / "m.bin").read_bytes() == data
 
 
 def _wait_until(holds: Any) -> None:

@@ -7,11 +7,12 @@ import errno
 import fcntl
 import json
 import os
+import random
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -30,6 +31,7 @@ from comfywatchman.transfer.journal import Identity, Journal, parse_journal
 from comfywatchman.transfer.limits import Limits
 from comfywatchman.transfer.partial import Partial, kept_bytes, sweep
 from comfywatchman.transfer.place import Place, disk_error
+from comfywatchman.transfer.publish import find_same
 
 DATA = safetensors(50_000)
 ONE = Identity.of(source("https://example.com/m?token=canary", DATA))
@@ -65,6 +67,25 @@ def test_left_and_taken_over(place: Place) -> None:
     assert b"canary" not in (place.folder / name.replace(".cwpart", ".cwjournal")).read_bytes()
     partial.remove()
     assert names(place) == []
+
+
+def test_journal_that_cannot_be_read_now(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What another program holds at the moment is left to a later run, not thrown away."""
+    name = leave(place, 30_000)
+    opens = os.open
+
+    def held(path: str, *args: Any, **kwargs: Any) -> int:
+        if path.endswith(".cwjournal"):
+            raise PermissionError(errno.EACCES, "held by another program")
+        return opens(path, *args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", held)
+        Partial.begin(place, NAME, ONE).remove()
+        sweep(place, NAME, ONE)
+        assert kept_bytes(place, NAME, ONE) == 0
+    assert kept_bytes(place, NAME, ONE) == 30_000
+    assert name in names(place)
 
 
 def test_nothing_worth_keeping(place: Place) -> None:
@@ -228,7 +249,7 @@ JOURNAL = json.loads(Journal(identity=ONE, size=7, marks=((5, "0" * 64), (7, "1"
         {"marks": [[-1, "0" * 64]]},
         {"marks": [[7, "0" * 64], [5, "0" * 64]]}, {"marks": [[5, "0" * 64], [5, "0" * 64]]},
         {"marks": [["5", "0" * 64]]},
-        {"pieces": 1}, {"pieces": [[8, 9]]}, {"pieces": [[8, 9, "zz"]]}, {"pieces": [[7, 9, "0" * 64]]},
+        {"pieces": 1}, {"pieces": [[8, 9]]}, {"pieces": [[8, 9, "zz"]]}, {"pieces": [[6, 9, "0" * 64]]},
         {"pieces": [[9, 9, "0" * 64]]}, {"pieces": [[10, 9, "0" * 64]]}, {"pieces": [[True, 9, "0" * 64]]},
         {"pieces": [[8, 9, "0" * 64], [9, 10, "0" * 64]]}, {"marks": [], "pieces": [[8, 9, "0" * 64]]},
     ],
@@ -504,6 +525,68 @@ def test_front_that_lags(place: Place) -> None:
     assert 8 << 20 <= hasher.count < 24 << 20
     assert front.finish().sha256() == sha256(data)
     partial.remove()
+
+
+def test_front_stopped_while_it_lags(place: Place) -> None:
+    """Stopping waits for no big partial to be hashed again; what the run before knew and what is new stay."""
+    data = random.Random(1).randbytes(96 << 20)
+    partial = Partial.begin(place, NAME, ONE)
+    partial.write(0, data)
+    marks = tuple((end, sha256(data[:end]).hex) for end in (32 << 20, 64 << 20))
+    partial.checkpoint(marks)
+    front = Front(partial, SlowHasher({"sha256"}), Limits())
+    front.grow(64 << 20, 80 << 20)
+    front.grow(90 << 20, 96 << 20)
+    time.sleep(0.2)
+    began = time.monotonic()
+    front.stop()
+    assert time.monotonic() - began < 1.0
+    partial.release()
+
+    again = Partial.begin(place, NAME, ONE)
+    assert set(marks) < set(again.journal.marks)
+    assert [piece[:2] for piece in again.journal.pieces] == [(64 << 20, 80 << 20), (90 << 20, 96 << 20)]
+    front = Front(again, Hasher({"sha256"}), Limits())
+    assert front.gaps(len(data)) == [(80 << 20, 90 << 20)]
+    front.grow(80 << 20, 90 << 20)
+    assert front.finish().sha256() == sha256(data)
+    again.remove()
+
+
+class Halt:
+    """Somebody who waits no more when asked for the third time."""
+
+    count = 0
+
+    def __call__(self) -> None:
+        self.count += 1
+        if self.count == 3:
+            raise Interrupted("stopped")
+
+
+@pytest.mark.parametrize("waits", [Front.let_catch_up, Front.finish])
+def test_front_that_nobody_waits_for(place: Place, waits: Callable[[Front], object]) -> None:
+    """Whoever waits for the hashing is let go when the transfer is to stop; what was hashed is kept."""
+    data = bytes(40 << 20)
+    partial = Partial.begin(place, NAME, ONE)
+    partial.write(0, data)
+    front = Front(partial, hasher := SlowHasher({"sha256"}), Limits(), check=Halt())
+    front.grow(0, len(data))
+    with pytest.raises(Interrupted):
+        waits(front)
+    assert hasher.count < len(data)
+    front.stop()
+    assert partial.journal.held == len(data)
+    partial.remove()
+
+
+def test_look_that_nobody_waits_for(place: Place, tmp_path: Path) -> None:
+    """To hash what lies under a file's name may take minutes, and stops when the transfer does."""
+    (tmp_path / NAME).write_bytes(data := bytes(5 << 20))
+    found = source("https://example.com/m", data)
+    with pytest.raises(Interrupted):
+        find_same(place, NAME, found, check=Halt())
+    assert find_same(place, NAME, found) == NAME
 
 
 def test_front_that_broke_lets_nobody_wait(place: Place) -> None:

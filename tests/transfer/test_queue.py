@@ -79,7 +79,7 @@ def test_levels(
 def test_opaque_file(server: FaultServer, tmp_path: Path) -> None:
     """Nothing is claimed about a file that nothing is known of."""
     data = b"\x80\x02]q\x00." * 10
-    url = server.put("/m", data, faults.unmeasured)
+    url = server.put("/m", data, faults.chunked)
     (outcome,) = go(server, transfer(tmp_path, url, data, path="a.pt", name="a.pt", digests=(), size=None))
     assert (outcome.state, outcome.verification) == (State.VERIFIED, Verification.NONE)
 
