@@ -75,3 +75,13 @@ class Hands(Executor):
                 self._open -= 1  # first: whoever hears of it may have more
             tell()
             del carry_out, tell  # nothing of it is kept while waiting
+
+
+def do_here(work: Callable[[], _T]) -> Future[_T]:
+    """Do it at once on this thread; the future holds what came of it."""
+    future: Future[_T] = Future()
+    try:
+        future.set_result(work())
+    except BaseException as fault:  # noqa: BLE001 - whoever asks for the result gets it
+        future.set_exception(fault)
+    return future

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from comfywatchman.hands import Hands
+from comfywatchman.hands import Hands, do_here
 
 STUCK = """
 import time
@@ -82,3 +82,10 @@ def test_no_work_after_shutdown() -> None:
     hands.shutdown()
     with pytest.raises(RuntimeError, match="after shutdown"):
         hands.submit(int)
+
+
+def test_work_done_here() -> None:
+    """What is done without a thread leaves the same behind: a result, or a fault for whoever asks."""
+    assert do_here(threading.get_ident).result() == threading.get_ident()
+    with pytest.raises(ZeroDivisionError):
+        do_here(lambda: 1 // 0).result()

@@ -4,8 +4,9 @@
     0      hashed      at   reach      an island: written, not yet joined; the rest are gaps
 
 One thread hashes while others receive, so verification ends with the last byte and a file in several
-ranges is hashed in order all the same. It reads what lies in the file, not what was received. At every
-`mark` it notes the digest of all bytes so far; for bytes of an earlier run it compares with that run's.
+ranges is hashed in order all the same; a small file is hashed at the end, by whoever asks. What is hashed is
+read from the file, not what was received. At every `mark` the digest of all bytes so far is noted; for bytes
+of an earlier run it is compared with that run's.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import wait
+from concurrent.futures import Future, wait
 from typing import Final
 
-from ..hands import Hands
+from ..hands import Hands, do_here
 from ..hasher import Hasher
 from .journal import Mark, Piece
 from .limits import Limits
@@ -43,7 +44,7 @@ class Damaged(Exception):
 
 
 class Front:
-    """Hashes a partial in order on a thread of its own. Ends with `finish` or `stop`.
+    """Hashes a partial in order, a big one on a thread of its own. Ends with `finish`, `stop` or `discard`.
 
     `check` raises Interrupted where nobody waits any more: to catch up with a big partial takes minutes.
     """
@@ -62,7 +63,8 @@ class Front:
         self._marks: list[Mark] = []
         self._saved = time.monotonic()
         self._pool = Hands(1, name="comfywatchman-hash")
-        self._work = self._pool.submit(self._run)
+        self._work: Future[None] | None = None
+        self._begin_where_much()
 
     @property
     def reach(self) -> int:
@@ -77,7 +79,7 @@ class Front:
             Interrupted: nobody waits any more.
         """
         with self._change:
-            while self._joined() - self._at > _AHEAD and not self._work.done():
+            while self._joined() - self._at > _AHEAD and self._work is not None and not self._work.done():
                 self._check()
                 self._change.wait(_GLANCE)
 
@@ -88,10 +90,11 @@ class Front:
             Damaged, WatchmanError: what went wrong on the hashing thread.
         """
         with self._change:
-            if self._work.done():
+            if self._work is not None and self._work.done():
                 self._work.result()
             self._ends[start] = end
             self._change.notify_all()
+            self._begin_where_much()
 
     def drop_islands(self) -> int:
         """Forget what lies behind a gap and say where to go on."""
@@ -115,12 +118,12 @@ class Front:
         Raises:
             Damaged, WatchmanError: what went wrong on the hashing thread, or nobody waits any more.
         """
-        self._close()
-        while not self._work.done():
+        work = self._close()
+        while not work.done():
             self._check()
-            wait([self._work], timeout=_GLANCE)
+            wait([work], timeout=_GLANCE)
         self._pool.shutdown()
-        self._work.result()
+        work.result()
         return self._hasher
 
     def stop(self) -> None:
@@ -128,9 +131,9 @@ class Front:
 
         What is not hashed by then counts as the run before left it, or as a piece.
         """
-        self._close(within=_LAST)
+        work = self._close(within=_LAST)
         self._pool.shutdown()
-        if self._work.exception() is not None or not self._at:
+        if work.exception() is not None or not self._at:
             return
         marks = self._all_marks((self._at, self._hasher.sha256().hex))
         try:
@@ -144,11 +147,18 @@ class Front:
         self._close(within=0)
         self._pool.shutdown()
 
-    def _close(self, *, within: float = math.inf) -> None:
-        """Say that nothing more comes, and how many seconds there are to hash it."""
+    def _close(self, *, within: float = math.inf) -> Future[None]:
+        """Say that nothing more comes, and how many seconds there are to hash it; the work that does so."""
         with self._change:
             self._closing, self._until = True, time.monotonic() + within
             self._change.notify_all()
+        self._work = self._work or do_here(self._run)
+        return self._work
+
+    def _begin_where_much(self) -> None:
+        """Give the hashing a thread of its own once there is enough to do for one."""
+        if self._work is None and self._joined() >= self._limits.apart:
+            self._work = self._pool.submit(self._run)
 
     def _joined(self) -> int:
         """The end of the chain of ranges that starts at 0."""

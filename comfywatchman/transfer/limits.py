@@ -40,6 +40,7 @@ class Limits:
     files: int = 200  # one run
     total: int = 500 * GIB
 
+    apart: int = 4 * MIB  # from so many bytes on a file is hashed by a thread of its own
     mark: int = 64 * MIB  # between two digests in a partial's journal
     checkpoint: float = 5.0  # between two writings of it
     report: float = 0.1  # between two words to the listener about one transfer

@@ -23,6 +23,7 @@ QUICK = Limits(
     segments=1,
     segment=16 << 10,
     segment_from=32 << 10,
+    apart=0,
     mark=16 << 10,
     checkpoint=0.0,
     stall=0.2,

@@ -502,6 +502,24 @@ def test_front_finds_rot(place: Place, tmp_path: Path) -> None:
     partial.remove()
 
 
+@pytest.mark.parametrize(("size", "threads"), [(100, 0), (5 << 20, 1)])
+def test_front_takes_a_thread_where_it_is_worth_one(place: Place, size: int, threads: int) -> None:
+    """A small file is hashed by whoever waits for it, a big one while it comes."""
+    partial = Partial.begin(place, NAME, ONE)
+    partial.write(0, data := bytes(size))
+    before = hashing()
+    front = Front(partial, Hasher({"sha256"}), Limits())
+    front.grow(0, size)
+    assert hashing() - before == threads
+    assert front.finish().sha256() == sha256(data)
+    partial.remove()
+
+
+def hashing() -> int:
+    """How many threads hash."""
+    return sum(thread.name == "comfywatchman-hash" for thread in threading.enumerate())
+
+
 class SlowHasher(Hasher):
     """A processor that has much else to do; counts what it got done."""
 
