@@ -14,7 +14,7 @@ from webworkflows import Saved, graph, node
 from comfywatchman.demo import models
 
 NODES = 200
-LIMIT_MS = 300  # from the issue: a workflow of 200 nodes with everything local
+LIMIT_MS = 300  # a workflow of 200 nodes with everything local
 
 # From the drop until the panel has drawn what the inspection says.
 _MEASURE = """async ([name, text]) => {
